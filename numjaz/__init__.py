@@ -1,0 +1,27 @@
+"""Neural networks for wearable sensors, run, counted and checked in plain NumPy."""
+
+from numjaz.architectures import jazbat
+from numjaz.contract import Contract
+from numjaz.errors import NumjazError, NumjazWarning
+from numjaz.formats import load
+from numjaz.model import Golden, Model, Node
+from numjaz.signal import Batch, Recording, read_recording, simulate_gait, windows
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Batch",
+    "Contract",
+    "Golden",
+    "Model",
+    "Node",
+    "NumjazError",
+    "NumjazWarning",
+    "Recording",
+    "__version__",
+    "jazbat",
+    "load",
+    "read_recording",
+    "simulate_gait",
+    "windows",
+]

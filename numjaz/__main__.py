@@ -1,0 +1,7 @@
+"""``python -m numjaz`` is the command ``numjaz``."""
+
+import sys
+
+from numjaz.cli import main
+
+sys.exit(main())

@@ -1,0 +1,59 @@
+"""Print what a model file holds: nodes, classes, input contract, where the weights come from.
+
+Where the file carries a golden test case it is run again; the exit code is 1 where it fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from numjaz.cli.output import json_line, printable
+from numjaz.formats import load
+from numjaz.model import Model
+
+TOLERANCE = 1e-5  # of a probability: float32 rounding is some 1e-7
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("model", metavar="MODEL|FILE", help="a shipped network or a file")
+    parser.add_argument("--architecture", metavar="NAME|FILE", help="the network of a file that holds weights only")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from numjaz.formats.own import describe
+
+    model = load(args.model, architecture=args.architecture)
+    error = _golden_error(model)
+    if args.json:
+        sizes = {name: list(array.shape) for name, array in model.parameters.items()}
+        print(json_line({**describe(model), "parameters": sizes, "golden_error": error}))
+    else:
+        print(model.summary())
+        if model.classes:
+            print(f"\nclasses     {', '.join(model.classes)}")
+        if model.contract:
+            for key, value in model.contract.to_dict().items():
+                if value not in (None, ""):
+                    print(f"{key:<11} {', '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}")
+        for key, value in model.provenance.items():
+            print(f"{key:<11} {printable(_short(value))}")
+        print("golden      " + ("none in the file" if error is None else f"re-run, largest difference {error:.1e}"))
+    return 1 if error is not None and not error <= TOLERANCE else 0
+
+
+def _golden_error(model: Model) -> float | None:
+    if model.golden is None:
+        return None
+    made = model.predict(model.golden.x)
+    return float(np.abs(made - model.golden.y).max()) if made.shape == model.golden.y.shape else float("inf")
+
+
+def _short(value: Any) -> str:
+    text = json_line(value) if isinstance(value, (dict, list)) else str(value)
+    return text if len(text) <= 86 else text[:83] + "..."

@@ -1,0 +1,125 @@
+"""The options that commands share: which network, and how to read recordings."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from numjaz.contract import Contract
+from numjaz.errors import NumjazError
+from numjaz.formats import load
+from numjaz.model import Model
+from numjaz.signal import Recording, Windows, read_recording, windows
+from numjaz.signal.features import ACCELERATION_UNITS, ROTATION_UNITS
+
+DEFAULT_MODEL = "jazbat-watch-1d-activity"
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """``-m`` and ``--like``."""
+    parser.add_argument(
+        "-m", "--model", metavar="MODEL|FILE", help=f"a shipped network or a file (default {DEFAULT_MODEL})"
+    )
+    parser.add_argument(
+        "--like", metavar="MODEL|FILE", help="take classes and input contract from this one, where the file states none"
+    )
+
+
+def add_recording_options(parser: argparse.ArgumentParser) -> None:
+    """How to read a recording, and how to cut it."""
+    group = parser.add_argument_group("recordings")
+    group.add_argument("--gyro", metavar="FILE", help="the gyroscope's recording, joined on time")
+    group.add_argument(
+        "--gravity", metavar="FILE", help="the gravity sensor's recording, added to an acceleration without gravity"
+    )
+    group.add_argument("--rate", type=float, metavar="HZ", help="rate of samples that carry no timestamps")
+    group.add_argument(
+        "--units",
+        choices=ACCELERATION_UNITS,
+        help="of the acceleration, where the file does not state them (default m/s2)",
+    )
+    group.add_argument("--gyro-units", choices=ROTATION_UNITS, default="rad/s", help="of the gyroscope (default rad/s)")
+    group.add_argument(
+        "--columns", metavar="ROLE=NAME,…", help="CSV columns: time, ax, ay, az, wx, wy, wz, subject, activity"
+    )
+    group.add_argument("--time-unit", choices=("s", "ms", "us", "ns"), help="of CSV times")
+    group.add_argument("--people", metavar="ID,…", help="only these subjects")
+    group.add_argument(
+        "--no-resample", action="store_true", help="take samples as they are, whatever their rate (the paper's way)"
+    )
+    group.add_argument("--unchecked", action="store_true", help="do not refuse a recording by its median |a|")
+    group.add_argument(
+        "--gap", type=float, default=1.0, metavar="S", help="no window spans a longer step between samples (default 1)"
+    )
+    group.add_argument(
+        "--hop",
+        type=int,
+        metavar="N",
+        help="samples from one window's start to the next one's (default: the network's)",
+    )
+
+
+def chosen_model(args: argparse.Namespace) -> tuple[Model, Contract, list[str]]:
+    """The network, its contract and its class names."""
+    model = load(args.model or DEFAULT_MODEL)
+    like = load(args.like) if args.like else None
+    contract = model.contract or (like.contract if like else None)
+    if contract is None:
+        raise NumjazError(
+            f"{args.model}: says nothing of the input it expects; --like MODEL takes that from another network"
+        )
+    features = model.shapes()[model.inputs[0]][-1]
+    if len(contract.features) != features:
+        raise NumjazError(
+            f"{args.model}: takes {features} features, but the contract names {', '.join(contract.features)}"
+        )
+    columns = model.shapes()[model.outputs[0]][-1]
+    names = model.classes or (like.classes if like else None) or [str(k) for k in range(columns)]
+    if len(names) != columns:
+        raise NumjazError(f"{args.model}: has {columns} outputs, but {args.like} names {len(names)} classes")
+    return model, contract, list(names)
+
+
+def read_windows(args: argparse.Namespace, path: str, contract: Contract) -> Windows:
+    """One recording's windows, by the options."""
+    recording = read_recording(
+        path,
+        gyro=args.gyro,
+        gravity=args.gravity,
+        rate_hz=args.rate,
+        units=args.units,
+        gyro_units=args.gyro_units,
+        columns=_columns(args.columns),
+        time_unit=args.time_unit,
+        people=args.people.split(",") if args.people else None,
+    )
+    return cut(args, recording, contract)
+
+
+def cut(args: argparse.Namespace, recording: Recording, contract: Contract) -> Windows:
+    """A recording's windows, by the options."""
+    return windows(
+        recording, contract, hop=args.hop, resample=not args.no_resample, check=not args.unchecked, gap_s=args.gap
+    )
+
+
+def no_window(found: Windows) -> NumjazError:
+    """Why a recording gave no window, as an error."""
+    report, contract = found.report, found.contract
+    needed = (contract.window - 1) / contract.rate_hz
+    rest = "; ".join(line for line in report.lines()[1:] if line.startswith("left out"))
+    return NumjazError(
+        f"{Path(found.recording.source)}: no whole window: "
+        f"the longest uninterrupted stretch is {report.longest_s:.1f} s, "
+        f"a window is {needed:.1f} s" + (f"; {rest}" if rest else "")
+    )
+
+
+def _columns(text: str | None) -> Mapping[str, str] | None:
+    if text is None:
+        return None
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(role and name for role, _, name in pairs):
+        raise NumjazError(f"--columns {text!r}: write ROLE=NAME,ROLE=NAME")
+    return {role.strip(): name.strip() for role, _, name in pairs}

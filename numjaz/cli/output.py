@@ -1,0 +1,31 @@
+"""How commands print: notes on standard error, text that cannot steer a terminal."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import Any
+
+
+def note(text: str) -> None:
+    """A line that is about the answer, not the answer."""
+    print(f"note: {printable(text)}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Text of a file or a path without what a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def json_line(values: Any) -> str:
+    """One line of JSON; a number that is not one becomes null."""
+    return json.dumps(_plain(values), ensure_ascii=False, allow_nan=False)
+
+
+def _plain(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: _plain(value) for key, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return [_plain(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values

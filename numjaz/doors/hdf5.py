@@ -1,0 +1,236 @@
+"""The one door for reading HDF5: every link, layout, size and type is looked at before a byte is read.
+
+A few kilobytes of HDF5 can declare terabytes, name another file of the machine as their content,
+contain themselves, or unpack without end. h5py follows all of it silently. Here only hard links,
+plain storage and plain numbers pass, and nothing is walked: callers ask for the names they expect.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numjaz.doors.regular import open_regular
+from numjaz.errors import NumjazError
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+MAX_NAMES = 100_000  # children of a group, entries of an attribute
+MAX_TEXT = 16 << 20  # bytes of an attribute's text
+MAX_CHUNK = 16 << 20  # bytes of one unpacked chunk of a compressed dataset
+MAX_RATIO = 200  # declared over stored bytes; sensor recordings reach 10
+
+
+class Hdf5:
+    """An HDF5 file opened for guarded reading; a context manager.
+
+    Parameters
+    ----------
+    path : path
+        A regular file that begins with HDF5's signature.
+    content : bytes, optional
+        The file's content where it does not lie on its own (an entry of a zip archive); ``path``
+        then only names it in messages.
+
+    Raises
+    ------
+    NumjazError
+        By every method, in one line that names the file, the place in it and what is wrong.
+    """
+
+    def __init__(self, path: str | Path, content: bytes | None = None) -> None:
+        import h5py
+
+        self.path = str(path)
+        self._h5py = h5py
+        if content is None:
+            with open_regular(self.path) as file:
+                self.bytes, start = os.fstat(file.fileno()).st_size, file.read(len(SIGNATURE))
+        else:
+            self.bytes, start = len(content), content[: len(SIGNATURE)]
+        if start != SIGNATURE:
+            raise NumjazError(f"{self.path}: not an HDF5 file (it begins with {start!r})")
+        with self._told(""):
+            self._file = h5py.File(self.path if content is None else BytesIO(content), "r")
+
+    def __enter__(self) -> Hdf5:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def exists(self, place: str) -> bool:
+        """Whether something stands at ``place``; what stands there is not judged."""
+        group = self._file
+        with self._told(place):
+            for name in place.split("/"):
+                if not isinstance(group, self._h5py.Group) or not group.id.links.exists(name.encode()):
+                    return False
+                group = self._child(group, name, place)
+        return True
+
+    def names(self, place: str) -> list[str]:
+        """The names of a group's children."""
+        with self._told(place):
+            group = self._find(place)
+            if not isinstance(group, self._h5py.Group):
+                raise NumjazError(f"{self.path}: {place} is not a group")
+            if len(group) > MAX_NAMES:
+                raise NumjazError(
+                    f"{self.path}: group {place or '/'} has {len(group):,} members; at most {MAX_NAMES:,} are read"
+                )
+            return list(group)
+
+    def attribute(self, place: str, name: str) -> Any:
+        """An attribute as text, list of text, number or list of numbers; None where there is none."""
+        with self._told(f"{place or '/'} attribute {name}"):
+            attributes = self._find(place).attrs
+            if name not in attributes:
+                return None
+            held = attributes.get_id(name)
+            count = int(np.prod(held.shape, dtype=object)) if held.shape is not None else 0
+            text = self._h5py.check_string_dtype(held.dtype) is not None
+            if not (text or held.dtype.kind in "iufbS") or count > MAX_NAMES or count * held.dtype.itemsize > MAX_TEXT:
+                raise NumjazError(
+                    f"{self.path}: {place or '/'} attribute {name}: "
+                    f"type {held.dtype} with {count:,} entries is not read"
+                )
+            value = attributes[name]
+            if isinstance(value, (str, bytes)):
+                return _text(value)
+            array = np.asarray(value)
+            if text or array.dtype.kind in "SO":
+                return [_text(entry) for entry in array.ravel()] if array.ndim else _text(array.item())
+            return array.tolist()
+
+    def array(self, place: str, shape: tuple[int, ...] | None = None, kinds: str = "f") -> NDArray[Any]:
+        """A dataset as frameworks write weights: plain numbers, stored in one uncompressed piece.
+
+        Parameters
+        ----------
+        place : str
+            Its path in the file.
+        shape : tuple of int, optional
+            The shape it must have.
+        kinds : str
+            The NumPy dtype kinds it may have: ``f`` floats, ``i`` and ``u`` integers.
+        """
+        with self._told(place):
+            held = self._dataset(place, kinds)
+            if shape is not None and held.shape != shape:
+                raise NumjazError(f"{self.path}: {place} has shape {held.shape}, expected {shape}")
+            if held.chunks is not None:
+                raise NumjazError(
+                    f"{self.path}: {place} is chunked or compressed; weights are stored in one plain piece"
+                )
+            stored = int(held.id.get_storage_size())
+            if stored != _declared(held) or stored > self.bytes:
+                raise NumjazError(f"{self.path}: {place} declares {_declared(held):,} bytes and stores {stored:,}")
+            return np.asarray(held[()])
+
+    def table(self, place: str, columns: int | None = None) -> Table:
+        """A long dataset of integers or floats, plain or deflated, to be read a slice at a time."""
+        with self._told(place):
+            held = self._dataset(place, "iuf")
+            if len(held.shape) != (1 if columns is None else 2) or (columns is not None and held.shape[1] != columns):
+                wanted = "(n,)" if columns is None else f"(n, {columns})"
+                raise NumjazError(f"{self.path}: {place} has shape {held.shape}, expected {wanted}")
+            filters = held.id.get_create_plist()
+            allowed = {self._h5py.h5z.FILTER_DEFLATE, self._h5py.h5z.FILTER_SHUFFLE, self._h5py.h5z.FILTER_FLETCHER32}
+            for k in range(filters.get_nfilters()):
+                if filters.get_filter(k)[0] not in allowed:
+                    raise NumjazError(
+                        f"{self.path}: {place} uses filter {filters.get_filter(k)[0]}; "
+                        f"only gzip, shuffle and checksums are read"
+                    )
+            chunk = int(np.prod(held.chunks or (0,), dtype=object)) * held.dtype.itemsize
+            stored = int(held.id.get_storage_size())
+            if chunk > MAX_CHUNK or stored > self.bytes or _declared(held) > MAX_RATIO * stored:
+                raise NumjazError(
+                    f"{self.path}: {place} declares {_declared(held):,} bytes "
+                    f"(chunks of {chunk:,}) and stores {stored:,}"
+                )
+            return Table(self, held, place)
+
+    def _find(self, place: str) -> Any:
+        found = self._file
+        for name in place.split("/") if place else []:
+            if not isinstance(found, self._h5py.Group) or not found.id.links.exists(name.encode()):
+                raise NumjazError(f"{self.path}: {place} is missing")
+            found = self._child(found, name, place)
+        return found
+
+    def _child(self, group: Any, name: str, place: str) -> Any:
+        kind = group.get(name, getclass=True, getlink=True)
+        if kind is not self._h5py.HardLink:
+            raise NumjazError(
+                f"{self.path}: {place} goes through {kind.__name__} {name!r}; only content of the file itself is read"
+            )
+        return group[name]
+
+    def _dataset(self, place: str, kinds: str) -> Any:
+        held = self._find(place)
+        if not isinstance(held, self._h5py.Dataset):
+            raise NumjazError(f"{self.path}: {place} is not a dataset")
+        if held.external or held.is_virtual:
+            raise NumjazError(
+                f"{self.path}: {place} keeps its data in another file; only content of the file itself is read"
+            )
+        if held.shape is None or held.dtype.kind not in kinds or held.dtype.itemsize > 8:
+            raise NumjazError(
+                f"{self.path}: {place} holds {held.dtype if held.shape is not None else 'nothing'}, not plain numbers"
+            )
+        return held
+
+    @contextmanager
+    def _told(self, place: str) -> Iterator[None]:
+        """Turn what the HDF5 library raises into one line."""
+        try:
+            yield
+        except NumjazError:
+            raise
+        except (
+            OSError,
+            RuntimeError,
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            MemoryError,
+        ) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise NumjazError(
+                f"{self.path}: damaged or cut short{' at ' + place if place else ''} ({reason})"
+            ) from None
+
+
+class Table:
+    """A dataset read by slices of its first axis."""
+
+    def __init__(self, file: Hdf5, held: Any, place: str) -> None:
+        self._file, self._held, self.place = file, held, place
+
+    def __len__(self) -> int:
+        return int(self._held.shape[0])
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        with self._file._told(self.place):
+            return np.asarray(self._held[rows])
+
+
+def _declared(held: Any) -> int:
+    return int(np.prod(held.shape, dtype=object)) * int(held.dtype.itemsize)
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)

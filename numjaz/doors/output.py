@@ -1,0 +1,41 @@
+"""Output files appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from numjaz.errors import NumjazError
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[Path]:
+    """A path beside ``path`` to write to; it is renamed to ``path`` when the block ends well.
+
+    An error or an interrupt inside the block leaves ``path`` as it was and nothing beside it.
+    """
+    target = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise NumjazError(f"{target}: cannot be written ({error.strerror})") from None
+    beside = Path(name)
+    try:
+        yield beside
+        beside.chmod(0o666 & ~_umask())
+        beside.replace(target)
+    except OSError as error:
+        raise NumjazError(f"{target}: cannot be written ({error.strerror or error})") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The permission bits that new files lack; reading them means setting them."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

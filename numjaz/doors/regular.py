@@ -1,0 +1,19 @@
+"""Opening what a user named: a regular file, or one line that says why not."""
+
+from __future__ import annotations
+
+import stat
+from io import BufferedReader
+from pathlib import Path
+
+from numjaz.errors import NumjazError
+
+
+def open_regular(path: str | Path) -> BufferedReader:
+    """Open a regular file for reading bytes; a folder, a pipe or a device would hang or never end."""
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise NumjazError(f"{path}: not a regular file")
+        return Path(path).open("rb")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise NumjazError(f"{path}: {getattr(error, 'strerror', None) or error}") from None

@@ -1,0 +1,31 @@
+"""JSON that came in a file: bounded, and with nothing that two readers could read differently."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from numjaz.errors import NumjazError
+
+MAX_JSON = 16 << 20  # bytes
+
+
+def parse_json(text: str | bytes, where: str) -> Any:
+    """Parse JSON; duplicate keys, NaN, infinities and endless nesting are refused, naming ``where``."""
+    if len(text) > MAX_JSON:
+        raise NumjazError(f"{where}: {len(text):,} bytes of JSON; at most {MAX_JSON:,} are read")
+
+    def constant(name: str) -> NoReturn:
+        raise ValueError(f"{name} is not JSON")
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) != len(pairs):
+            raise ValueError("a key stands twice")
+        return values
+
+    try:
+        return json.loads(text, parse_constant=constant, object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        reason = "nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())[:160]
+        raise NumjazError(f"{where}: not readable as JSON ({reason})") from None

@@ -1,0 +1,15 @@
+"""The one error and the one warning that numjaz raises on purpose."""
+
+
+class NumjazError(Exception):
+    """What is wrong, where, and what to do, in one line.
+
+    The command line prints it on standard error and exits with 2.
+    """
+
+
+class NumjazWarning(UserWarning):
+    """Something was assumed or converted; the text says what.
+
+    The command line prints it as a line that begins with ``note:``.
+    """

@@ -1,0 +1,83 @@
+"""Weight files: numjaz's own and the frameworks'."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from numjaz.architectures import BUILDERS
+from numjaz.doors.hdf5 import SIGNATURE, Hdf5
+from numjaz.doors.regular import open_regular
+from numjaz.errors import NumjazError
+from numjaz.formats import keras, own
+from numjaz.formats.shipped import shipped_models, shipped_path
+from numjaz.model import Model
+
+__all__ = ["load", "shipped_models"]
+
+
+def load(path: str | Path, architecture: str | Path | Model | None = None, **options: Any) -> Model:
+    """Read a model from a file.
+
+    Reads numjaz's own HDF5, and Jazbat-Net and its like as Keras 2.15 and Keras 3 write them:
+    ``.keras``, ``.weights.h5`` and legacy ``.h5``. What the file is, is told from its content.
+
+    Parameters
+    ----------
+    path : path or str
+        A file, or the name of a shipped network (`numjaz models` lists them).
+    architecture : str, path or Model, optional
+        The network of a file that holds weights only: a builder's name (``"jazbat"``, with the
+        builder's options as ``options``), a model file, or a `Model`.
+
+    Returns
+    -------
+    Model
+        With the file's own node names. Arrays keep the dtype they are stored in.
+
+    Raises
+    ------
+    NumjazError
+        Where the file is missing, damaged, hostile, of an unknown kind, or holds what numjaz does
+        not honour; the message names the place.
+
+    Warns
+    -----
+    NumjazWarning
+        Where a weights-only file's layers are matched by their order.
+
+    Examples
+    --------
+    >>> model = load("jazbat-watch-1d-activity")
+    >>> model.classes[:2]
+    ('walking', 'jogging')
+    """
+    network = _architecture(architecture, options)
+    given = Path(path)
+    if not given.exists():
+        given = shipped_path(str(path)) or given
+    with open_regular(given) as file:
+        start = file.read(len(SIGNATURE))
+    if start[:4] == b"PK\x03\x04":
+        return keras.load_archive(str(given), network)
+    if start != SIGNATURE:
+        raise NumjazError(f"{given}: neither an HDF5 file nor a .keras archive (it begins with {start!r})")
+    with Hdf5(given) as file:
+        if file.attribute("", "format") == own.FORMAT:
+            if network is not None:
+                raise NumjazError(f"{given}: states its own architecture; leave architecture= out")
+            return own.load(file)
+        return keras.load_hdf5(file, network)
+
+
+def _architecture(architecture: str | Path | Model | None, options: dict[str, Any]) -> Model | None:
+    if isinstance(architecture, str) and architecture in BUILDERS:
+        try:
+            return BUILDERS[architecture](**options)
+        except TypeError as error:
+            raise NumjazError(f"architecture {architecture}: {error}") from None
+    if options:
+        raise NumjazError(
+            f"option {next(iter(options))!r} goes with a builder's name as architecture ({', '.join(BUILDERS)})"
+        )
+    return load(architecture) if isinstance(architecture, (str, Path)) else architecture

@@ -1,0 +1,100 @@
+"""What Keras writes: ``.keras``, ``.weights.h5`` and legacy ``.h5`` files, of Keras 2.15 and Keras 3."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numjaz.doors.hdf5 import Hdf5
+from numjaz.doors.text import parse_json
+from numjaz.doors.zip import read_stored
+from numjaz.errors import NumjazError, NumjazWarning
+from numjaz.formats.keras_config import nodes_of
+from numjaz.formats.keras_weights import keras_order, legacy_tree, weights_tree
+from numjaz.layers import Array
+from numjaz.model import Model, Node
+
+
+def load_archive(path: str, architecture: Model | None) -> Model:
+    """A ``.keras`` archive: configuration and weights."""
+    entries = read_stored(path, ("config.json", "model.weights.h5"))
+    config = parse_json(entries["config.json"], f"{path}: config.json")
+    with Hdf5(path, entries["model.weights.h5"]) as file:
+        return _with_config(file, "", config, architecture)
+
+
+def load_hdf5(file: Hdf5, architecture: Model | None) -> Model:
+    """A ``.h5`` or ``.weights.h5`` file."""
+    config = file.attribute("", "model_config")
+    if config is not None:
+        if not isinstance(config, str):
+            raise NumjazError(f"{file.path}: attribute model_config is not text")
+        return _with_config(file, "model_weights", parse_json(config, f"{file.path}: model_config"), architecture)
+    if architecture is None:
+        raise NumjazError(
+            f"{file.path}: holds weights and no architecture; name one: "
+            f"architecture='jazbat' (a builder, with its options), "
+            f"a model file's path, or a Model"
+        )
+    nodes = architecture.nodes
+    order = keras_order(nodes, architecture.outputs)
+    said = _layer_names(file)
+    wanted = [owner for owner, _ in order]
+    by_name = said is not None and set(said) == set(wanted)
+    arrays = _arrays(file, "", nodes, order, by_order=not by_name)
+    if not by_name:
+        twins = _same_shape(architecture, order)
+        rest = f"; {twins} have one shape and rest on that order alone" if twins else ""
+        warnings.warn(
+            f"{file.path}: holds weights only; its layers are assumed to stand "
+            f"in the order that Keras gives the architecture's{rest}",
+            NumjazWarning,
+            stacklevel=3,
+        )
+    return architecture.derive(
+        parameters=arrays, golden=None, provenance={"file": file.path, "architecture": "given, not in the file"}
+    )
+
+
+def _with_config(file: Hdf5, root: str, config: Any, architecture: Model | None) -> Model:
+    if architecture is not None:
+        raise NumjazError(f"{file.path}: states its own architecture; leave architecture= out")
+    if not isinstance(config, dict):
+        raise NumjazError(f"{file.path}: the model's configuration is not an object")
+    nodes, outputs, order = nodes_of(config, file.path)
+    arrays = _arrays(file, root, nodes, order, by_order=False)
+    version = file.attribute(root, "keras_version") if root else None
+    provenance: Mapping[str, Any] = {"file": file.path, "framework": f"Keras {version}" if version else "Keras"}
+    return Model(nodes, arrays, outputs=outputs, provenance=provenance)
+
+
+def _arrays(
+    file: Hdf5, root: str, nodes: Sequence[Node], order: Sequence[tuple[str, str]], by_order: bool
+) -> dict[str, Array]:
+    if file.exists("layers") or file.exists("_layer_checkpoint_dependencies"):
+        if not file.exists("layers"):
+            raise NumjazError(
+                f"{file.path}: written by TensorFlow 2.12 to 2.14, which this version does not read; "
+                f"save it again with 2.15 or Keras 3"
+            )
+        return weights_tree(file, nodes, order)
+    return legacy_tree(file, root, nodes, order, by_order)
+
+
+def _layer_names(file: Hdf5) -> list[str] | None:
+    names = file.attribute("", "layer_names")
+    return names if isinstance(names, list) else None
+
+
+def _same_shape(model: Model, order: Sequence[tuple[str, str]]) -> str:
+    """The layers that only their order tells apart, as text: the first such group."""
+    groups: dict[Any, list[str]] = {}
+    for owner, kind in order:
+        shapes = tuple(p.shape for name, p in model.parameter_table.items() if name.startswith(owner + "/"))
+        if shapes:
+            groups.setdefault((kind, shapes), []).append(owner)
+    twins = [owners for owners in groups.values() if len(owners) > 1]
+    if not twins:
+        return ""
+    return ", ".join(twins[0][:4]) + (", …" if len(twins[0]) > 4 or len(twins) > 1 else "")

@@ -1,0 +1,101 @@
+"""What every layer is: an immutable statement of shapes, parameters and equations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numjaz.errors import NumjazError
+
+Array = NDArray[Any]
+Shape = tuple[Any, ...]  # without the batch axis: (T, C) or (C,); T is whatever number was passed
+Parameters = Mapping[str, Array]
+Arrays = tuple[Array, ...]
+Rng = np.random.Generator | None
+
+
+class Parameter(NamedTuple):
+    """One array of a layer: its shape, whether training moves it, and how it begins."""
+
+    shape: tuple[int, ...]
+    trainable: bool = True
+    initial: str = "glorot_uniform"  # or orthogonal, zeros, ones
+
+
+class Forward(NamedTuple):
+    """What a forward pass gives: outputs, what the backward pass needs, and new running statistics."""
+
+    outputs: Arrays
+    saved: Any = None
+    new_buffers: Mapping[str, Array] = {}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Base of all layers; a subclass is a frozen dataclass whose fields are the layer's options.
+
+    Shapes are without the batch axis, channels last: (T, C). Nothing here may branch on T.
+    """
+
+    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """Shapes of the outputs for inputs of these shapes."""
+        raise NotImplementedError
+
+    def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
+        """The layer's arrays by name, for inputs of these shapes."""
+        return {}
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        """The equations, in the dtype of the inputs."""
+        raise NotImplementedError
+
+    @property
+    def reach(self) -> tuple[int | None, int | None]:
+        """Samples back and ahead of t that the output at t depends on; None is all there are."""
+        return (0, 0)
+
+    def config(self) -> dict[str, Any]:
+        """The layer as plain values: its class and its options."""
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain = {name: value.config() if isinstance(value, Layer) else value for name, value in options.items()}
+        return {"class": type(self).__name__, **plain}
+
+    def __str__(self) -> str:
+        shown = (f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def one(shapes: tuple[Any, ...], layer: Layer) -> Any:
+    """The only input of a layer that takes one."""
+    if len(shapes) != 1:
+        raise NumjazError(f"{type(layer).__name__} takes 1 input, not {len(shapes)}")
+    return shapes[0]
+
+
+def sequence(shapes: tuple[Shape, ...], layer: Layer) -> tuple[Any, int]:
+    """The only input of a layer that takes one sequence, as (T, C)."""
+    shape = one(shapes, layer)
+    if len(shape) != 2:
+        raise NumjazError(f"{type(layer).__name__} takes a sequence (time, channels), not {shape}")
+    return shape[0], shape[1]
+
+
+def check_count(layer: Layer, *names: str) -> None:
+    """Raise unless the options of these names are whole numbers, 1 or more."""
+    for name in names:
+        value = getattr(layer, name)
+        if type(value) is not int or not 1 <= value <= 2**31:
+            raise NumjazError(f"{type(layer).__name__}: {name} must be a whole number, 1 or more, not {value!r}")
+
+
+def check_choice(layer: Layer, name: str, choices: tuple[Any, ...]) -> None:
+    """Raise unless the option is one of the choices, and of their type."""
+    value = getattr(layer, name)
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
+        raise NumjazError(
+            f"{type(layer).__name__}: {name} must be one of {', '.join(map(repr, choices))}, not {value!r}"
+        )

@@ -1,0 +1,35 @@
+"""Dense: one matrix for every position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from numjaz.layers.activation import ACTIVATIONS, check_activation
+from numjaz.layers.base import Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape, check_choice, check_count, one
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """y = activation(x W + b) over the last axis; W is (C, units)."""
+
+    units: int
+    activation: str = "linear"
+    use_bias: bool = True
+
+    def __post_init__(self) -> None:
+        check_count(self, "units")
+        check_activation(self, "activation")
+        check_choice(self, "use_bias", (True, False))
+
+    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        return ((*one(shapes, self)[:-1], self.units),)
+
+    def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
+        kernel = {"kernel": Parameter((one(shapes, self)[-1], self.units))}
+        return kernel | ({"bias": Parameter((self.units,), initial="zeros")} if self.use_bias else {})
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        y = one(inputs, self) @ params["kernel"]  # (N, …, C) -> (N, …, units)
+        if self.use_bias:
+            y = y + params["bias"]
+        return Forward((ACTIVATIONS[self.activation](y),))

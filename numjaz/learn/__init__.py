@@ -1,0 +1,1 @@
+"""Training and judging. This version judges: figures over people, with intervals."""

@@ -1,0 +1,319 @@
+"""A network: named nodes, each a layer and where its inputs come from, and the layers' arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from numjaz.contract import Contract
+from numjaz.errors import NumjazError
+from numjaz.layers import Array, Input, Layer, Parameter, Shape
+
+BLOCK = 128  # windows computed at a time: bounds the memory of `predict`
+WINDOW = 256  # samples, where a number is needed and no contract gives one
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step of a network.
+
+    ``inputs`` are (node, which of its outputs) pairs. The arrays belong to ``owner``, which is the
+    node itself unless it shares another's.
+    """
+
+    name: str
+    layer: Layer
+    inputs: tuple[tuple[str, int], ...] = ()
+    owner: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.owner:
+            object.__setattr__(self, "owner", self.name)
+
+
+class Golden(NamedTuple):
+    """A test case that travels with a network: an input and what it must give."""
+
+    x: Array  # (N, T, F)
+    y: Array  # (N, C)
+
+
+class Model:
+    """An immutable network: nodes in the order of execution, and read-only arrays.
+
+    Parameters
+    ----------
+    nodes : iterable of Node
+        Each after the nodes that it takes its inputs from.
+    parameters : mapping of str to array
+        ``{"owner/name": array}``, as ``parameter_table`` lists them.
+    outputs : sequence of str, optional
+        Names of the nodes whose outputs are the network's; the last node where not given.
+    classes : sequence of str, optional
+        A name for each column of the output.
+    contract : Contract, optional
+        What the network expects of a recording.
+    provenance : mapping, optional
+        Where the weights come from: plain values that JSON can hold.
+    golden : Golden, optional
+        A test case.
+
+    Raises
+    ------
+    NumjazError
+        Where the nodes do not fit together, or the arrays do not fit the nodes.
+
+    Examples
+    --------
+    >>> import numjaz, numpy as np
+    >>> model = numjaz.jazbat(features=1, classes=6)
+    >>> model.predict(np.zeros((2, 256, 1), dtype=np.float32)).shape
+    (2, 6)
+    """
+
+    def __init__(
+        self,
+        nodes: Iterable[Node],
+        parameters: Mapping[str, Array],
+        *,
+        outputs: Sequence[str] | None = None,
+        classes: Sequence[str] | None = None,
+        contract: Contract | None = None,
+        provenance: Mapping[str, Any] | None = None,
+        golden: Golden | None = None,
+    ) -> None:
+        self.nodes = tuple(nodes)
+        if not self.nodes:
+            raise NumjazError("a network needs at least one node")
+        self.outputs = tuple(outputs) if outputs is not None else (self.nodes[-1].name,)
+        self.contract = contract
+        self.provenance = MappingProxyType(dict(provenance or {}))
+        self.golden = golden
+        self.inputs = tuple(node.name for node in self.nodes if isinstance(node.layer, Input))
+        _check_wiring(self)
+        self.parameter_table = parameter_table(self.nodes)
+        self.parameters: Mapping[str, Array] = MappingProxyType(_checked_arrays(self.parameter_table, parameters))
+        self._cast: dict[np.dtype[Any], dict[str, dict[str, Array]]] = {}
+        self.classes = tuple(classes) if classes is not None else None
+        if self.classes is not None:
+            columns = self.shapes()[self.outputs[0]][-1]
+            if len(self.classes) != columns or len(set(self.classes)) != columns:
+                raise NumjazError(f"{columns} outputs need {columns} different class names, not {len(self.classes)}")
+
+    def predict(self, x: Array | Mapping[str, Array]) -> Any:
+        """The network's output.
+
+        Parameters
+        ----------
+        x : array (N, T, F), float32 or float64
+            N windows of T samples of F features; a dict ``{input node: array}`` for several inputs.
+
+        Returns
+        -------
+        array (N, C), or a dict by node name where the network has several outputs.
+            In the dtype of ``x``.
+
+        Raises
+        ------
+        NumjazError
+            For a wrong shape or dtype, or a value that is not finite: it names the axis.
+        """
+        given = self._checked_inputs(x)
+        count = len(next(iter(given.values())))
+        parts = [
+            self._run({name: array[a : a + BLOCK] for name, array in given.items()}, keep=False)
+            for a in range(0, max(count, 1), BLOCK)
+        ]
+        made = {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
+        return made if len(made) > 1 else made[self.outputs[0]]
+
+    def activations(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:
+        """Every node's output by the node's name, for inputs as `predict` takes them."""
+        return self._run(self._checked_inputs(x), keep=True)
+
+    def replace(self, arrays: Mapping[str, Array]) -> Model:
+        """A new model with some arrays exchanged; this one stays as it is."""
+        unknown = sorted(set(arrays) - set(self.parameters))
+        if unknown:
+            raise NumjazError(f"no parameter is named {unknown[0]!r}; the names are in model.parameters")
+        return self.derive(parameters={**self.parameters, **arrays})
+
+    def derive(self, **changes: Any) -> Model:
+        """A new model with other ``parameters``, ``classes``, ``contract``, ``provenance`` or ``golden``."""
+        same = {
+            name: getattr(self, name)
+            for name in ("parameters", "outputs", "classes", "contract", "provenance", "golden")
+        }
+        return Model(self.nodes, **{**same, **changes})
+
+    def shapes(self, window: int | None = None) -> dict[str, Shape]:
+        """Every node's output shape without the batch axis, for windows of so many samples."""
+        time = window if window is not None else self.contract.window if self.contract else WINDOW
+        made: dict[str, tuple[Shape, ...]] = {}
+        for node in self.nodes:
+            made[node.name] = _told(node, node.layer.output_shapes, _input_shapes(node, made, time))
+        return {name: shapes[0] for name, shapes in made.items()}
+
+    def summary(self, window: int | None = None) -> str:
+        """The table of nodes, as text: layer, output shape, parameters, inputs."""
+        from numjaz.report import table
+
+        shapes, seen, rows = self.shapes(window), set[str](), []
+        for node in self.nodes:
+            own = (
+                []
+                if node.owner in seen
+                else [p for name, p in self.parameter_table.items() if name.startswith(node.owner + "/")]
+            )
+            seen.add(node.owner)
+            shape = " x ".join(str(n) for n in shapes[node.name])
+            count = sum(int(np.prod(p.shape)) for p in own)
+            rows.append(
+                [node.name, _brief(node.layer), shape, f"{count:,}", ", ".join(name for name, _ in node.inputs)]
+            )
+        sizes = [(int(np.prod(p.shape)), p.trainable) for p in self.parameter_table.values()]
+        total, trainable = sum(n for n, _ in sizes), sum(n for n, moved in sizes if moved)
+        text = table(["node", "layer", "output", "parameters", "inputs"], rows, right=(3,))
+        return f"{text}\n{total:,} parameters, {trainable:,} of them trainable"
+
+    def save(self, path: str | Path) -> None:
+        """Write numjaz's own HDF5 file, whole or not at all."""
+        from numjaz.formats.own import save
+
+        save(self, path)
+
+    def _run(self, given: Mapping[str, Array], *, keep: bool) -> dict[str, Array]:
+        """Execute the nodes; without ``keep``, each output is let go after its last use."""
+        params = self._params(next(iter(given.values())).dtype)
+        last_use = {source: node.name for node in self.nodes for source, _ in node.inputs}
+        made: dict[str, tuple[Array, ...]] = {}
+        for node in self.nodes:
+            inputs = tuple(made[name][k] for name, k in node.inputs) if node.inputs else (given[node.name],)
+            made[node.name] = node.layer.forward(params[node.owner], inputs).outputs
+            if not keep:
+                for source, _ in node.inputs:
+                    if last_use[source] == node.name and source not in self.outputs:
+                        made.pop(source, None)
+        return {name: outputs[0] for name, outputs in made.items() if keep or name in self.outputs}
+
+    def _params(self, dtype: np.dtype[Any]) -> dict[str, dict[str, Array]]:
+        """The arrays by owner and name, cast to ``dtype`` once."""
+        if dtype not in self._cast:
+            owners: dict[str, dict[str, Array]] = {node.owner: {} for node in self.nodes}
+            for node in self.nodes:
+                prefix = node.owner + "/"
+                for name in self.parameter_table:
+                    if name.startswith(prefix):
+                        owners[node.owner][name[len(prefix) :]] = self.parameters[name].astype(dtype)
+            self._cast[dtype] = owners
+        return self._cast[dtype]
+
+    def _checked_inputs(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:
+        if not isinstance(x, Mapping):
+            if len(self.inputs) != 1:
+                raise NumjazError(
+                    f"this network has {len(self.inputs)} inputs: pass a dict with {', '.join(self.inputs)}"
+                )
+            x = {self.inputs[0]: x}
+        if set(x) != set(self.inputs):
+            raise NumjazError(f"the inputs are {', '.join(self.inputs)}, not {', '.join(map(str, x)) or 'none'}")
+        layers = {node.name: node.layer for node in self.nodes}
+        checked = {name: _checked_input(np.asarray(x[name]), layers[name].features) for name in self.inputs}  # type: ignore[attr-defined]
+        if len({(len(array), array.dtype) for array in checked.values()}) != 1:
+            raise NumjazError("the inputs differ in axis 0 (windows) or in dtype")
+        return checked
+
+
+def _checked_input(x: Array, features: int) -> Array:
+    if x.dtype not in (np.float32, np.float64):
+        raise NumjazError(f"x has dtype {x.dtype}; the network takes float32 or float64 (x.astype(numpy.float32))")
+    if x.ndim != 3:
+        hint = "; x[None] makes one window a batch" if x.ndim == 2 else ""
+        raise NumjazError(f"x has shape {x.shape}; the axes are (windows, time, features), 3 of them{hint}")
+    if x.shape[2] != features:
+        raise NumjazError(f"x has shape {x.shape}: axis 2 (features) is {x.shape[2]}, the network takes {features}")
+    if x.shape[1] == 0:
+        raise NumjazError(f"x has shape {x.shape}: axis 1 (time) is empty")
+    finite = np.isfinite(x)
+    if not finite.all():
+        n, t, f = (int(i) for i in np.argwhere(~finite)[0])
+        raise NumjazError(
+            f"x is not finite at axis 0 (windows) {n}, axis 1 (time) {t}, axis 2 (features) {f}: {x[n, t, f]}"
+        )
+    return x
+
+
+def _check_wiring(model: Model) -> None:
+    known: set[str] = set()
+    owners: dict[str, Layer] = {}
+    for node in model.nodes:
+        if node.name in known:
+            raise NumjazError(f"two nodes are named {node.name!r}")
+        if isinstance(node.layer, Input) != (not node.inputs):
+            raise NumjazError(f"node {node.name!r}: {'an Input takes no inputs' if node.inputs else 'has no inputs'}")
+        for source, output in node.inputs:
+            if source not in known:
+                raise NumjazError(f"node {node.name!r} takes its input from {source!r}, which does not stand before it")
+            if output != 0:
+                raise NumjazError(f"node {node.name!r} takes output {output} of {source!r}, which has 1")
+        if owners.setdefault(node.owner, node.layer) != node.layer:
+            raise NumjazError(f"node {node.name!r} shares the arrays of {node.owner!r} but is another layer")
+        known.add(node.name)
+    missing = [name for name in model.outputs if name not in known]
+    if missing or not model.outputs or not model.inputs:
+        raise NumjazError(f"no node is named {missing[0]!r}" if missing else "a network needs an input and an output")
+
+
+def parameter_table(nodes: Iterable[Node]) -> dict[str, Parameter]:
+    """Every array that these nodes need, by ``owner/name``, in the nodes' order."""
+    made: dict[str, tuple[Shape, ...]] = {}
+    table: dict[str, Parameter] = {}
+    for node in nodes:
+        shapes = _input_shapes(node, made, WINDOW)
+        made[node.name] = _told(node, node.layer.output_shapes, shapes)
+        for name, parameter in _told(node, node.layer.parameters, shapes).items():
+            if table.setdefault(f"{node.owner}/{name}", parameter) != parameter:
+                raise NumjazError(f"node {node.name!r} shares {node.owner}/{name}, which has another shape there")
+    return table
+
+
+def _input_shapes(node: Node, made: Mapping[str, tuple[Shape, ...]], time: int) -> tuple[Shape, ...]:
+    if isinstance(node.layer, Input):
+        return ((time, node.layer.features),)
+    return tuple(made[name][k] for name, k in node.inputs)
+
+
+def _told(node: Node, ask: Any, shapes: tuple[Shape, ...]) -> Any:
+    try:
+        return ask(shapes)
+    except NumjazError as error:
+        raise NumjazError(f"node {node.name!r}: {error}") from None
+
+
+def _checked_arrays(table: Mapping[str, Parameter], arrays: Mapping[str, Array]) -> dict[str, Array]:
+    missing, unknown = [n for n in table if n not in arrays], [n for n in arrays if n not in table]
+    if missing or unknown:
+        raise NumjazError(
+            f"parameter {missing[0]!r} is missing" if missing else f"parameter {unknown[0]!r} belongs to no node"
+        )
+    checked = {}
+    for name, parameter in table.items():
+        array = np.array(arrays[name], order="C")  # a copy of our own, so that read-only means it
+        if array.shape != parameter.shape or array.dtype.kind != "f":
+            raise NumjazError(f"parameter {name!r} is {array.dtype} {array.shape}, expected floats {parameter.shape}")
+        if not np.isfinite(array).all():
+            raise NumjazError(f"parameter {name!r} holds a value that is not finite")
+        array.flags.writeable = False
+        checked[name] = array
+    return checked
+
+
+def _brief(layer: Layer) -> str:
+    """The layer's name and the options that differ from their defaults, the nested ones left out."""
+    text = str(layer)
+    return text if len(text) <= 44 else text.split("(")[0]

@@ -1,0 +1,27 @@
+"""Plain tables. Knows nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> str:
+    """Columns side by side, two spaces apart; the columns numbered in ``right`` are set to the right.
+
+    Examples
+    --------
+    >>> print(table(["class", "windows"], [["walking", "105"], ["jogging", "9"]], right=(1,)))
+    class    windows
+    walking      105
+    jogging        9
+    """
+    cells = [list(header), *[list(row) for row in rows]]
+    widths = [max(len(row[c]) for row in cells) for c in range(len(header))]
+    lines = []
+    for row in cells:
+        line = "  ".join(
+            f"{cell:>{width}}" if c in right else f"{cell:<{width}}"
+            for c, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append(line.rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,229 @@
+"""From pieces to uninterrupted stretches at one steady rate.
+
+Three stages, each an iterator over `Piece` in constant memory: `split` ends a stretch where time,
+subject or activity is interrupted; `steady` ends one where the recorded rate changes and measures
+it; `at_rate` brings a stretch to the network's rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from numjaz.signal.recording import Floats, Piece, Report, Times
+
+BLOCK = 64  # steps whose median is one measurement of the rate
+RATE_CHANGE = 1.25  # a stretch ends where the median step changes by more than this factor
+RATE_TOLERANCE = 0.03  # below this difference the samples are taken as they are
+
+
+class Steady(NamedTuple):
+    """Samples of one uninterrupted stretch; ``rate_hz`` is the same in all its pieces."""
+
+    piece: Piece
+    rate_hz: float
+
+
+def split(pieces: Iterable[Piece], *, gap_s: float, report: Report) -> Iterator[Piece]:
+    """End a stretch at gaps, at steps back in time, and where the subject or the activity changes.
+
+    Rows with a value that is not finite, and rows whose time repeats, are left out and counted.
+    A row left out is no gap of its own: the next one decides, by its time.
+    """
+    last: Piece | None = None
+    gap_ns = round(gap_s * 1e9)
+    for piece in pieces:
+        report.rows += len(piece.time_ns)
+        piece = _finite(piece, report)
+        if not len(piece.time_ns):
+            continue
+        begins = True
+        if last is not None and not piece.begins:
+            if piece.subject != last.subject:
+                report.break_at("change(s) of subject")
+            elif piece.activity != last.activity:
+                report.break_at("change(s) of activity")
+            else:
+                begins = False
+        time = piece.time_ns
+        before = np.concatenate((time[:1] if begins or last is None else last.time_ns[-1:], time[:-1]))
+        step = time - before  # (n,) against the row before, 0 for the first row of a stretch
+        repeated = (step == 0) & ~_first_only(len(step), begins)
+        report.skip("row(s) whose time repeats", int(repeated.sum()))
+        back, gap = step < 0, step > gap_ns
+        report.break_at("step(s) back in time", int(back.sum()))
+        report.break_at(f"gap(s) over {gap_s:g} s", int(gap.sum()))
+        starts = back | gap | _first_only(len(step), begins)
+        keep = np.flatnonzero(~repeated)
+        if not len(keep):
+            continue
+        cuts = np.flatnonzero(starts[keep])
+        for a, b in zip(np.concatenate(([0], cuts)), np.concatenate((cuts, [len(keep)])), strict=True):
+            if a == b:
+                continue
+            rows = keep[a:b]
+            last = Piece(time[rows], piece.values[rows], piece.subject, piece.activity, bool(starts[rows[0]]))
+            yield last
+
+
+def steady(pieces: Iterable[Piece], *, report: Report) -> Iterator[Steady]:
+    """Measure each stretch's rate, and end the stretch where the rate changes.
+
+    The rate is one over the median step of the first 64 steps (of all, in a shorter stretch). Each
+    further block of 64 steps is measured alike: one that departs by more than a quarter begins a
+    new stretch. A window in which the two still mix is found by its duration (`windows`).
+    """
+    rate = 0.0
+    for piece in _blocks(pieces):
+        bounds = [*range(0, max(len(piece.time_ns) // BLOCK, 1) * BLOCK, BLOCK), len(piece.time_ns)]
+        start = 0
+        for a, b, here in zip(bounds, bounds[1:], _rates(piece.time_ns, bounds), strict=False):
+            if piece.begins and a == 0:
+                rate = here
+            elif not rate / RATE_CHANGE < here < rate * RATE_CHANGE and b - a > BLOCK // 2:
+                report.break_at("change(s) of rate")
+                if a > start:
+                    yield Steady(_rows(piece, start, a), rate)
+                piece, start, rate = piece._replace(begins=False), a, here
+                yield Steady(_rows(piece, a, b)._replace(begins=True), rate)
+                start = b
+        if start < len(piece.time_ns):
+            yield Steady(_rows(piece, start, len(piece.time_ns)), rate)
+
+
+def at_rate(stretches: Iterable[Steady], rate_hz: float, *, resample: bool, report: Report) -> Iterator[Steady]:
+    """Bring every stretch to ``rate_hz`` by its timestamps.
+
+    A stretch recorded within 3 % of ``rate_hz`` passes as it is. Otherwise sample k of the result
+    belongs to time t0 + k / rate_hz. From a slower recording it is the linear interpolant at that
+    time; from a faster one the interpolant's mean over the 1 / rate_hz around it, which keeps
+    what the new rate cannot hold from folding back. With ``resample=False`` everything passes.
+    """
+    grid: _Grid | None = None
+    for piece, recorded in stretches:
+        if piece.begins:
+            if grid is not None:
+                yield from grid.finish()
+            near = abs(recorded / rate_hz - 1) <= RATE_TOLERANCE
+            grid = None if near or not resample else _Grid(rate_hz, average=recorded > rate_hz)
+            if not near:
+                verb = (
+                    f"{recorded:.3g} -> {rate_hz:g} Hz"
+                    if resample
+                    else f"{recorded:.3g} Hz taken as {rate_hz:g} Hz (no resampling)"
+                )
+                report.resampled[verb] = report.resampled.get(verb, 0) + 1
+        if grid is None:
+            yield Steady(piece, recorded if resample else rate_hz)
+        else:
+            yield from grid.push(piece)
+    if grid is not None:
+        yield from grid.finish()
+
+
+class _Grid:
+    """Resamples one stretch, a piece at a time; the bits do not depend on how it was cut."""
+
+    def __init__(self, rate_hz: float, *, average: bool) -> None:
+        self.rate_hz, self.average = rate_hz, average
+        self.half_ns = 0.5e9 / rate_hz if average else 0.0
+        self.next = 0  # index of the next sample to make
+        self.tail: Piece | None = None  # recorded samples that later ones still need
+        self.origin = 0
+
+    def push(self, piece: Piece) -> Iterator[Steady]:
+        if self.tail is None:
+            self.origin = int(piece.time_ns[0])
+            self.tail = piece
+        else:
+            self.tail = self.tail._replace(
+                time_ns=np.concatenate((self.tail.time_ns, piece.time_ns)),
+                values=np.concatenate((self.tail.values, piece.values)),
+            )
+        yield from self._make()
+
+    def finish(self) -> Iterator[Steady]:
+        """The samples whose averaging interval reaches past the end: the interval is cut there."""
+        yield from self._make(last=True)
+
+    def _make(self, last: bool = False) -> Iterator[Steady]:
+        assert self.tail is not None
+        known = (self.tail.time_ns - self.origin).astype(np.float64)  # ns since the stretch began
+        reach = known[-1] if last else known[-1] - self.half_ns
+        count = int(np.floor(reach * self.rate_hz / 1e9 + 1e-9)) + 1 - self.next
+        if count <= 0:
+            return
+        at: Floats = np.arange(self.next, self.next + count, dtype=np.float64) * (1e9 / self.rate_hz)
+        if self.average:
+            values = _means(known, self.tail.values, at - self.half_ns, at + self.half_ns)
+        else:
+            values = np.stack([np.interp(at, known, column) for column in self.tail.values.T], axis=1)
+        time = self.origin + np.rint(at).astype(np.int64)
+        yield Steady(self.tail._replace(time_ns=time, values=values, begins=self.next == 0), self.rate_hz)
+        self.next += count
+        done = self.next * (1e9 / self.rate_hz) - self.half_ns  # nothing before this is needed again
+        keep = max(int(np.searchsorted(known, done, side="right")) - 1, 0)
+        self.tail = self.tail._replace(time_ns=self.tail.time_ns[keep:], values=self.tail.values[keep:])
+
+
+def _means(time: Floats, values: Floats, low: Floats, high: Floats) -> Floats:
+    """Mean of the linear interpolant of (time, values) over each of the adjoining [low, high)."""
+    edges = np.clip(np.append(low, high[-1]), time[0], time[-1])
+    knots = np.unique(np.concatenate((edges, time[(time > edges[0]) & (time < edges[-1])])))
+    width = np.diff(knots)
+    first = np.searchsorted(knots, edges)
+    mean = np.empty((len(low), values.shape[1]))
+    for c, column in enumerate(values.T):
+        y = np.interp(knots, time, column)
+        area = width * (y[1:] + y[:-1]) / 2
+        mean[:, c] = np.add.reduceat(area, first[:-1]) / np.diff(edges)
+    return mean
+
+
+def _finite(piece: Piece, report: Report) -> Piece:
+    good = np.isfinite(piece.values).all(axis=1)
+    if good.all():
+        return piece
+    report.skip("row(s) with a value that is not a finite number", int((~good).sum()))
+    return piece._replace(time_ns=piece.time_ns[good], values=piece.values[good])
+
+
+def _blocks(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Cut every stretch at multiples of 64 rows, however it came; its last 64 to 127 rows stay one."""
+    held: Piece | None = None
+    for piece in pieces:
+        if held is not None and piece.begins:
+            yield held
+            held = None
+        if held is None:
+            held = piece
+        else:
+            time, values = np.concatenate((held.time_ns, piece.time_ns)), np.concatenate((held.values, piece.values))
+            held = held._replace(time_ns=time, values=values)
+        ready = (len(held.time_ns) // BLOCK - 1) * BLOCK  # one whole block stays, to take up a short end
+        if ready > 0:
+            yield _rows(held, 0, ready)
+            held = _rows(held, ready, len(held.time_ns))._replace(begins=False)
+    if held is not None:
+        yield held
+
+
+def _rows(piece: Piece, a: int, b: int) -> Piece:
+    return piece._replace(time_ns=piece.time_ns[a:b], values=piece.values[a:b], begins=piece.begins and a == 0)
+
+
+def _rates(time_ns: Times, bounds: list[int]) -> list[float]:
+    """Samples a second by the median step of each block; infinite where no step is above 0."""
+    whole = len(bounds) - 2  # all blocks but the last are 64 long
+    steps = [np.median(np.diff(time_ns[: whole * BLOCK].reshape(whole, BLOCK), axis=1), axis=1)] if whole else []
+    end = np.diff(time_ns[bounds[-2] :])
+    steps.append(np.array([np.median(end) if len(end) else 0.0]))
+    return [1e9 / float(step) if step > 0 else float("inf") for step in np.concatenate(steps)]
+
+
+def _first_only(n: int, value: bool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    flags = np.zeros(n, dtype=np.bool_)
+    flags[0] = value
+    return flags

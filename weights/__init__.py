@@ -1,0 +1,1 @@
+"""The trained networks that come with numjaz, each with its card."""
