@@ -95,7 +95,11 @@ class Model:
         self.provenance = MappingProxyType(dict(provenance or {}))
         self.golden = golden
         self.inputs = tuple(node.name for node in self.nodes if isinstance(node.layer, Input))
-        _check_wiring(self)
+        missing = [name for name in self.outputs if name not in {node.name for node in self.nodes}]
+        if missing or not self.outputs or not self.inputs:
+            raise NumjazError(
+                f"no node is named {missing[0]!r}" if missing else "a network needs an input and an output"
+            )
         self.parameter_table = parameter_table(self.nodes)
         self.parameters: Mapping[str, Array] = MappingProxyType(_checked_arrays(self.parameter_table, parameters))
         self._cast: dict[np.dtype[Any], dict[str, dict[str, Array]]] = {}
@@ -248,10 +252,10 @@ def _checked_input(x: Array, features: int) -> Array:
     return x
 
 
-def _check_wiring(model: Model) -> None:
+def _check_wiring(nodes: Iterable[Node]) -> None:
     known: set[str] = set()
     owners: dict[str, Layer] = {}
-    for node in model.nodes:
+    for node in nodes:
         if node.name in known:
             raise NumjazError(f"two nodes are named {node.name!r}")
         if isinstance(node.layer, Input) != (not node.inputs):
@@ -264,13 +268,15 @@ def _check_wiring(model: Model) -> None:
         if owners.setdefault(node.owner, node.layer) != node.layer:
             raise NumjazError(f"node {node.name!r} shares the arrays of {node.owner!r} but is another layer")
         known.add(node.name)
-    missing = [name for name in model.outputs if name not in known]
-    if missing or not model.outputs or not model.inputs:
-        raise NumjazError(f"no node is named {missing[0]!r}" if missing else "a network needs an input and an output")
 
 
 def parameter_table(nodes: Iterable[Node]) -> dict[str, Parameter]:
-    """Every array that these nodes need, by ``owner/name``, in the nodes' order."""
+    """Every array that these nodes need, by ``owner/name``, in the nodes' order.
+
+    Raises `NumjazError` where the nodes do not fit together.
+    """
+    nodes = tuple(nodes)
+    _check_wiring(nodes)
     made: dict[str, tuple[Shape, ...]] = {}
     table: dict[str, Parameter] = {}
     for node in nodes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent
 
 
 def shipped_models() -> dict[str, Path]:
     """The shipped networks' files by name."""
-    folder = Path(str(resources.files("numjaz.weights")))
+    installed = PACKAGE / "weights"  # the package numjaz.weights; in a checkout it lies beside numjaz
+    folder = installed if installed.is_dir() else PACKAGE.parent / "weights"
     return {path.stem: path for path in sorted(folder.glob("*.h5"))}
 
 

@@ -2,8 +2,8 @@
 
 The model, in the plane of walking, with the step frequency f:
 
-- The trunk rises and falls once a step, z = A cos(2 pi f t) with a second harmonic of a fifth; its
-  acceleration cannot fall below -g, which is free flight.
+- The trunk rises and falls once a step, z = A cos(2 pi f t); its acceleration has a second harmonic
+  of a fifth, and cannot fall below -g, which is free flight.
 - The arm is a pendulum of length L that swings once a stride, theta = B sin(pi f t): the wrist feels
   L theta'' along the swing and L theta'^2 towards the shoulder, and gravity turns with the arm.
 - The pace wanders by some per cent, and the sensor has white noise.
@@ -72,7 +72,7 @@ def _wrist(n: int, rate_hz: float, steps_hz: float, rise: float, swing: float, r
     pace = steps_hz * (1 + WANDER * np.interp(np.arange(n) / rate_hz, knots, rng.standard_normal(len(knots))))
     w = 2 * np.pi * pace
     phase = np.cumsum(w) / rate_hz
-    up = -rise * w**2 * (np.cos(phase) + 4 * SECOND_HARMONIC * np.cos(2 * phase))
+    up = -rise * w**2 * (np.cos(phase) + SECOND_HARMONIC * np.cos(2 * phase))
     up = np.maximum(up, -STANDARD_GRAVITY) + STANDARD_GRAVITY  # what holds the body up, m/s²
     angle, rate = swing * np.sin(phase / 2), swing * w / 2 * np.cos(phase / 2)
     along = -ARM * swing * (w / 2) ** 2 * np.sin(phase / 2) + up * np.sin(angle)

@@ -39,6 +39,8 @@ class Report:
         Samples left out, by reason, and windows left out, by reason.
     examples : dict
         The first place at which each reason was met, where a place can be named.
+    irregular : dict
+        What was odd in the file and could be read all the same.
     breaks : dict
         Where one uninterrupted stretch ended and the next began, by reason.
     resampled : dict
@@ -52,6 +54,7 @@ class Report:
     rows: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
+    irregular: dict[str, int] = field(default_factory=dict)
     breaks: dict[str, int] = field(default_factory=dict)
     resampled: dict[str, int] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
@@ -64,6 +67,10 @@ class Report:
             self.skipped[reason] = self.skipped.get(reason, 0) + count
             if example:
                 self.examples.setdefault(reason, example)
+
+    def meet(self, oddity: str) -> None:
+        """Count something odd that could be read all the same."""
+        self.irregular[oddity] = self.irregular.get(oddity, 0) + 1
 
     def break_at(self, reason: str, count: int = 1) -> None:
         """Count the end of an uninterrupted stretch."""
@@ -86,6 +93,7 @@ class Report:
             lines.append(
                 "no window spans: " + ", ".join(_named(reason, count) for reason, count in self.breaks.items())
             )
+        lines += [f"irregular: {_named(oddity, count)}" for oddity, count in self.irregular.items()]
         for reason, count in self.skipped.items():
             example = f" (first: {self.examples[reason]})" if reason in self.examples else ""
             lines.append(f"left out: {_named(reason, count)}{example}")
@@ -98,6 +106,7 @@ class Report:
             "windows": self.windows,
             "assumed": list(self.assumed),
             "resampled": dict(self.resampled),
+            "irregular": dict(self.irregular),
             "breaks": dict(self.breaks),
             "left_out": dict(self.skipped),
         }

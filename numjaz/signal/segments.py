@@ -16,6 +16,7 @@ from numjaz.signal.recording import Floats, Piece, Report, Times
 
 BLOCK = 64  # steps whose median is one measurement of the rate
 RATE_CHANGE = 1.25  # a stretch ends where the median step changes by more than this factor
+AT_ONCE = 65_536  # resampled rows made at a time
 RATE_TOLERANCE = 0.03  # below this difference the samples are taken as they are
 
 
@@ -106,7 +107,8 @@ def at_rate(stretches: Iterable[Steady], rate_hz: float, *, resample: bool, repo
         if piece.begins:
             if grid is not None:
                 yield from grid.finish()
-            near = abs(recorded / rate_hz - 1) <= RATE_TOLERANCE
+            # A single sample has no rate; it passes.
+            near = abs(recorded / rate_hz - 1) <= RATE_TOLERANCE or np.isinf(recorded)
             grid = None if near or not resample else _Grid(rate_hz, average=recorded > rate_hz)
             if not near:
                 verb = (
@@ -152,20 +154,25 @@ class _Grid:
         assert self.tail is not None
         known = (self.tail.time_ns - self.origin).astype(np.float64)  # ns since the stretch began
         reach = known[-1] if last else known[-1] - self.half_ns
-        count = int(np.floor(reach * self.rate_hz / 1e9 + 1e-9)) + 1 - self.next
-        if count <= 0:
+        end = int(np.floor(reach * self.rate_hz / 1e9 + 1e-9)) + 1
+        for first in range(self.next, end, AT_ONCE):
+            yield self._interpolated(known, first, min(first + AT_ONCE, end))
+        if end <= self.next:
             return
-        at: Floats = np.arange(self.next, self.next + count, dtype=np.float64) * (1e9 / self.rate_hz)
+        self.next = end
+        done = end * (1e9 / self.rate_hz) - self.half_ns  # nothing before this is needed again
+        keep = max(int(np.searchsorted(known, done, side="right")) - 1, 0)
+        self.tail = self.tail._replace(time_ns=self.tail.time_ns[keep:], values=self.tail.values[keep:])
+
+    def _interpolated(self, known: Floats, first: int, end: int) -> Steady:
+        assert self.tail is not None
+        at: Floats = np.arange(first, end, dtype=np.float64) * (1e9 / self.rate_hz)
         if self.average:
             values = _means(known, self.tail.values, at - self.half_ns, at + self.half_ns)
         else:
             values = np.stack([np.interp(at, known, column) for column in self.tail.values.T], axis=1)
         time = self.origin + np.rint(at).astype(np.int64)
-        yield Steady(self.tail._replace(time_ns=time, values=values, begins=self.next == 0), self.rate_hz)
-        self.next += count
-        done = self.next * (1e9 / self.rate_hz) - self.half_ns  # nothing before this is needed again
-        keep = max(int(np.searchsorted(known, done, side="right")) - 1, 0)
-        self.tail = self.tail._replace(time_ns=self.tail.time_ns[keep:], values=self.tail.values[keep:])
+        return Steady(self.tail._replace(time_ns=time, values=values, begins=first == 0), self.rate_hz)
 
 
 def _means(time: Floats, values: Floats, low: Floats, high: Floats) -> Floats:

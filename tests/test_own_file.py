@@ -1,0 +1,134 @@
+"""numjaz's own file: what it keeps, how it appears, and what of it is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import numjaz
+from numjaz.doors.output import whole
+from numjaz.layers import Conv1D, Dense, layer_from_config
+
+OLD_VERSIONS = sorted(Path(__file__).parent.glob("fixtures/numjaz-format-*.h5"))
+
+
+def small() -> numjaz.Model:
+    contract = numjaz.Contract(
+        features=("ax", "ay", "az"),
+        rate_hz=20.0,
+        window=32,
+        hop=4,
+        placement="wrist",
+        mean=(0, 0, 9.0),
+        std=(1, 2.0, 3),
+    )
+    model = numjaz.jazbat(3, ["walking", "jogging", "ÄÖ"], units=4, modules=1, reset_after=False, contract=contract)
+    return model.derive(provenance={"data": "none", "seed": 0})
+
+
+def test_everything_comes_back(tmp_path: Path) -> None:
+    model = small()
+    model.save(tmp_path / "m.h5")
+    back = numjaz.load(tmp_path / "m.h5")
+    assert back.nodes == model.nodes
+    assert (back.outputs, back.classes, back.contract) == (model.outputs, model.classes, model.contract)
+    assert dict(back.provenance) == dict(model.provenance)
+    for name, array in model.parameters.items():
+        assert back.parameters[name].dtype == array.dtype
+        np.testing.assert_array_equal(back.parameters[name], array)
+    assert back.golden is not None
+    np.testing.assert_allclose(back.predict(back.golden.x), back.golden.y, atol=1e-14)
+    assert back.golden.x.shape == (1, 32, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_arrays_keep_their_dtype(tmp_path: Path, dtype: type) -> None:
+    model = small()
+    model = model.replace({name: array.astype(dtype) for name, array in model.parameters.items()})
+    model.save(tmp_path / "m.h5")
+    assert {array.dtype for array in numjaz.load(tmp_path / "m.h5").parameters.values()} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize("path", OLD_VERSIONS, ids=lambda path: path.stem)
+def test_every_version_ever_written_is_read(path: Path) -> None:
+    model = numjaz.load(path)
+    assert model.golden is not None
+    np.testing.assert_allclose(model.predict(model.golden.x), model.golden.y, rtol=0, atol=1e-12)
+
+
+def test_there_is_a_file_of_every_version() -> None:
+    from numjaz.formats.own import VERSION
+
+    assert [path.stem for path in OLD_VERSIONS] == [f"numjaz-format-{v + 1}" for v in range(VERSION)]
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "m.h5"
+    small().save(path)
+    before = path.read_bytes()
+    with pytest.raises(KeyboardInterrupt), whole(path) as beside:
+        beside.write_bytes(b"half")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["m.h5"]
+
+
+def test_nowhere_to_write_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(numjaz.NumjazError, match="cannot be written"):
+        small().save(tmp_path / "missing" / "m.h5")
+
+
+def edited(tmp_path: Path, edit: object) -> Path:
+    path = tmp_path / "edited.h5"
+    small().save(path)
+    with h5py.File(path, "r+") as file:
+        description = json.loads(file["description"][()].tobytes())
+        edit(description)  # type: ignore[operator]
+        del file["description"]
+        file["description"] = np.frombuffer(json.dumps(description).encode(), dtype=np.uint8)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda d: d.pop("nodes"), "'nodes' must be a list"),
+        (lambda d: d["nodes"][1]["layer"].update({"class": "Lambda"}), "unknown layer 'Lambda'"),
+        (lambda d: d["nodes"][2]["layer"].update(clip=3), "unknown option 'clip'"),
+        (lambda d: d["nodes"][2]["layer"].update(epsilon="small"), "epsilon"),
+        (lambda d: d["nodes"][-1]["layer"].pop("units"), "option units is missing"),
+        (lambda d: d["nodes"][-1]["layer"].update(units=10**9), "parameters/classes/kernel has shape"),
+        (lambda d: d["nodes"][1].update(inputs=[["classes", 0]]), "does not stand before it"),
+        (lambda d: d["nodes"][1].update(inputs="input"), "'inputs' must be a list"),
+        (lambda d: d["nodes"][1].update(name="../../evil"), "cannot be named"),
+        (lambda d: d.update(classes=["a"]), "3 different class names"),
+        (lambda d: d.update(outputs=[]), "needs an input and an output"),
+        (lambda d: d["contract"].update(rate_hz=-1), "rate_hz"),
+        (lambda d: d["contract"].update(units=["g", "g", "g"]), "SI units"),
+        (lambda d: d["contract"].update(window="256"), "window"),
+        (lambda d: d["contract"].update(colour="red"), "unknown entry 'colour'"),
+        (lambda d: d["contract"].update(std=[1, 0, 1]), "std"),
+    ],
+)
+def test_a_wrong_description_is_named(tmp_path: Path, edit: object, said: str) -> None:
+    path = edited(tmp_path, edit)
+    with pytest.raises(numjaz.NumjazError, match=said) as error:
+        numjaz.load(path)
+    assert str(error.value).startswith(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_layers_survive_their_configuration() -> None:
+    for node in numjaz.jazbat(reset_after=False).nodes:
+        assert layer_from_config(json.loads(json.dumps(node.layer.config()))) == node.layer
+    assert layer_from_config(Conv1D(3, 2, "causal").config()) == Conv1D(3, 2, "causal")
+    with pytest.raises(numjaz.NumjazError):
+        layer_from_config(
+            {"class": "Bidirectional", "forward_layer": Dense(2).config(), "backward_layer": Dense(2).config()}
+        )
+    with pytest.raises(numjaz.NumjazError):
+        layer_from_config([])
