@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -182,7 +182,7 @@ class Model:
             )
         sizes = [(int(np.prod(p.shape)), p.trainable) for p in self.parameter_table.values()]
         total, trainable = sum(n for n, _ in sizes), sum(n for n, moved in sizes if moved)
-        text = table(["node", "layer", "output", "parameters", "inputs"], rows, right=(3,))
+        text = table(["node", "layer", "output", "params", "inputs"], rows, right=(3,))
         return f"{text}\n{total:,} parameters, {trainable:,} of them trainable"
 
     def save(self, path: str | Path) -> None:
@@ -314,12 +314,19 @@ def _checked_arrays(table: Mapping[str, Parameter], arrays: Mapping[str, Array])
             raise NumjazError(f"parameter {name!r} is {array.dtype} {array.shape}, expected floats {parameter.shape}")
         if not np.isfinite(array).all():
             raise NumjazError(f"parameter {name!r} holds a value that is not finite")
+        if array.size and array.min() < parameter.minimum:
+            raise NumjazError(f"parameter {name!r} holds a value below {parameter.minimum:g}")
         array.flags.writeable = False
         checked[name] = array
     return checked
 
 
 def _brief(layer: Layer) -> str:
-    """The layer's name and the options that differ from their defaults, the nested ones left out."""
-    text = str(layer)
-    return text if len(text) <= 44 else text.split("(")[0]
+    """The layer's name and its options, as far as they differ from their defaults: ``Conv1D(10, 5, relu)``."""
+    options = ((getattr(layer, field.name), field.default) for field in fields(layer))
+    shown = [
+        type(value).__name__ if isinstance(value, Layer) else str(value)
+        for value, default in options
+        if value != default
+    ]
+    return type(layer).__name__ + (f"({', '.join(shown)})" if shown else "")

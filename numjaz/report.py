@@ -25,3 +25,21 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collec
         )
         lines.append(line.rstrip())
     return "\n".join(lines)
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The same as a Markdown table.
+
+    Examples
+    --------
+    >>> print(markdown(["class", "windows"], [["walking", "105"]]))
+    | class | windows |
+    |---|---|
+    | walking | 105 |
+    """
+    lines = [header, *rows]
+    return "\n".join(
+        ["| " + " | ".join(line) + " |" for line in lines[:1]]
+        + ["|" + "---|" * len(header)]
+        + ["| " + " | ".join(line) + " |" for line in lines[1:]]
+    )

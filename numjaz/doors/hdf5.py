@@ -7,6 +7,7 @@ plain storage and plain numbers pass, and nothing is walked: callers ask for the
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ class Hdf5:
 
         self.path = str(path)
         self._h5py = h5py
+        self._content, self._heaps_checked = content, False
         if content is None:
             with open_regular(self.path) as file:
                 self.bytes, start = os.fstat(file.fileno()).st_size, file.read(len(SIGNATURE))
@@ -98,8 +100,14 @@ class Hdf5:
                 return None
             held = attributes.get_id(name)
             count = int(np.prod(held.shape, dtype=object)) if held.shape is not None else 0
-            text = self._h5py.check_string_dtype(held.dtype) is not None
-            if not (text or held.dtype.kind in "iufbS") or count > MAX_NAMES or count * held.dtype.itemsize > MAX_TEXT:
+            text = self._h5py.check_string_dtype(held.dtype)
+            if text is not None and text.length is None:
+                self._check_heaps()
+            if (
+                not (text is not None or held.dtype.kind in "iufbS")
+                or count > MAX_NAMES
+                or count * held.dtype.itemsize > MAX_TEXT
+            ):
                 raise NumjazError(
                     f"{self.path}: {place or '/'} attribute {name}: "
                     f"type {held.dtype} with {count:,} entries is not read"
@@ -108,11 +116,13 @@ class Hdf5:
             if isinstance(value, (str, bytes)):
                 return _text(value)
             array = np.asarray(value)
-            if text or array.dtype.kind in "SO":
+            if text is not None or array.dtype.kind in "SO":
                 return [_text(entry) for entry in array.ravel()] if array.ndim else _text(array.item())
             return array.tolist()
 
-    def array(self, place: str, shape: tuple[int, ...] | None = None, kinds: str = "f") -> NDArray[Any]:
+    def array(
+        self, place: str, shape: tuple[int, ...] | None = None, kinds: str = "f", limit: int | None = None
+    ) -> NDArray[Any]:
         """A dataset as frameworks write weights: plain numbers, stored in one uncompressed piece.
 
         Parameters
@@ -123,6 +133,8 @@ class Hdf5:
             The shape it must have.
         kinds : str
             The NumPy dtype kinds it may have: ``f`` floats, ``i`` and ``u`` integers.
+        limit : int, optional
+            The most bytes it may hold.
         """
         with self._told(place):
             held = self._dataset(place, kinds)
@@ -135,6 +147,8 @@ class Hdf5:
             stored = int(held.id.get_storage_size())
             if stored != _declared(held) or stored > self.bytes:
                 raise NumjazError(f"{self.path}: {place} declares {_declared(held):,} bytes and stores {stored:,}")
+            if limit is not None and stored > limit:
+                raise NumjazError(f"{self.path}: {place} holds {stored:,} bytes; at most {limit:,} are read")
             return np.asarray(held[()])
 
     def table(self, place: str, columns: int | None = None) -> Table:
@@ -160,6 +174,17 @@ class Hdf5:
                     f"(chunks of {chunk:,}) and stores {stored:,}"
                 )
             return Table(self, held, place)
+
+    def _check_heaps(self) -> None:
+        """Look at the heaps that hold texts of any length, once, before one is read from them."""
+        if self._heaps_checked:
+            return
+        if self._content is not None:
+            _check_heaps(self._content, self.path)
+        else:
+            with open_regular(self.path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                _check_heaps(content, self.path)
+        self._heaps_checked = True
 
     def _find(self, place: str) -> Any:
         found = self._file
@@ -226,6 +251,28 @@ class Table:
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         with self._file._told(self.place):
             return np.asarray(self._held[rows])
+
+
+def _check_heaps(content: bytes | mmap.mmap, path: str) -> None:
+    """Walk the global heaps: on some damaged ones the HDF5 library never ends.
+
+    A heap is ``GCOL``, its version, its size, then objects, each an index and a size; index 0 is the
+    free rest.
+    """
+    at = content.find(b"GCOL")
+    while at >= 0:
+        size = int.from_bytes(content[at + 8 : at + 16], "little")
+        end, place = at + size, at + 16
+        if size < 4096 or end > len(content):
+            raise NumjazError(f"{path}: damaged or cut short (a heap of {size:,} bytes)")
+        while end - place >= 16:
+            free = content[place : place + 2] == b"\0\0"
+            held = int.from_bytes(content[place + 8 : place + 16], "little")
+            step = held if free else 16 + -(-held // 8) * 8
+            if step < 16 or place + step > end:
+                raise NumjazError(f"{path}: damaged or cut short (an object of {step:,} bytes in a heap)")
+            place += step
+        at = content.find(b"GCOL", end)
 
 
 def _declared(held: Any) -> int:

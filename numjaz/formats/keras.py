@@ -31,6 +31,9 @@ def load_hdf5(file: Hdf5, architecture: Model | None) -> Model:
         if not isinstance(config, str):
             raise NumjazError(f"{file.path}: attribute model_config is not text")
         return _with_config(file, "model_weights", parse_json(config, f"{file.path}: model_config"), architecture)
+    said = _layer_names(file)
+    if said is None and not any(file.exists(group) for group in ("layers", "_layer_checkpoint_dependencies")):
+        raise NumjazError(f"{file.path}: an HDF5 file, but neither numjaz's nor one that Keras keeps weights in")
     if architecture is None:
         raise NumjazError(
             f"{file.path}: holds weights and no architecture; name one: "
@@ -39,7 +42,6 @@ def load_hdf5(file: Hdf5, architecture: Model | None) -> Model:
         )
     nodes = architecture.nodes
     order = keras_order(nodes, architecture.outputs)
-    said = _layer_names(file)
     wanted = [owner for owner, _ in order]
     by_name = said is not None and set(said) == set(wanted)
     arrays = _arrays(file, "", nodes, order, by_order=not by_name)

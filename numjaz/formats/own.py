@@ -21,7 +21,7 @@ import numpy as np
 from numjaz.contract import Contract
 from numjaz.doors.hdf5 import Hdf5
 from numjaz.doors.output import whole
-from numjaz.doors.text import parse_json
+from numjaz.doors.text import MAX_JSON, parse_json
 from numjaz.errors import NumjazError
 from numjaz.layers import Input, layer_from_config
 from numjaz.model import WINDOW, Golden, Model, Node, parameter_table
@@ -37,7 +37,7 @@ def save(model: Model, path: str | Path) -> None:
     golden = model.golden or _make_golden(model)
     text = json.dumps(describe(model), ensure_ascii=False).encode()
     with whole(path) as beside, h5py.File(beside, "w") as file:
-        file.attrs["format"] = FORMAT
+        file.attrs["format"] = np.bytes_(FORMAT)
         file.attrs["version"] = VERSION
         file["description"] = np.frombuffer(text, dtype=np.uint8)
         for name, array in model.parameters.items():
@@ -51,7 +51,7 @@ def load(file: Hdf5) -> Model:
     if version != VERSION:
         raise NumjazError(f"{file.path}: numjaz format version {version!r}; this numjaz reads version {VERSION}")
     where = f"{file.path}: description"
-    description = parse_json(file.array("description", kinds="u").tobytes(), where)
+    description = parse_json(file.array("description", kinds="u", limit=MAX_JSON).tobytes(), where)
     try:
         nodes = [_node(entry) for entry in _entry(description, "nodes", list)]
         arrays = {name: file.array(f"parameters/{name}", p.shape) for name, p in parameter_table(nodes).items()}

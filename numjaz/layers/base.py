@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
@@ -19,11 +20,12 @@ Rng = np.random.Generator | None
 
 
 class Parameter(NamedTuple):
-    """One array of a layer: its shape, whether training moves it, and how it begins."""
+    """One array of a layer: its shape, whether training moves it, how it begins, and how low it may go."""
 
     shape: tuple[int, ...]
     trainable: bool = True
     initial: str = "glorot_uniform"  # or orthogonal, zeros, ones
+    minimum: float = -math.inf
 
 
 class Forward(NamedTuple):
@@ -63,10 +65,6 @@ class Layer:
         options = {field.name: getattr(self, field.name) for field in fields(self)}
         plain = {name: value.config() if isinstance(value, Layer) else value for name, value in options.items()}
         return {"class": type(self).__name__, **plain}
-
-    def __str__(self) -> str:
-        shown = (f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default)
-        return f"{type(self).__name__}({', '.join(shown)})"
 
 
 def one(shapes: tuple[Any, ...], layer: Layer) -> Any:

@@ -39,7 +39,7 @@ class BatchNormalization(Layer):
             **({"gamma": Parameter(channels, initial="ones")} if self.scale else {}),
             **({"beta": Parameter(channels, initial="zeros")} if self.center else {}),
             "moving_mean": Parameter(channels, trainable=False, initial="zeros"),
-            "moving_variance": Parameter(channels, trainable=False, initial="ones"),
+            "moving_variance": Parameter(channels, trainable=False, initial="ones", minimum=0.0),
         }
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:

@@ -27,8 +27,8 @@ def read_hdf5(path: Path, *, people: Sequence[str] | None, rate_hz: float | None
         The rate of segments without timestamps, which otherwise are left out and counted.
     """
     with Hdf5(path) as file:  # what is wrong with the file is said now, not in the middle of a run
-        segments = _segments(file)
         names = _activity_names(file)
+        segments = _segments(file, len(names))
         scale = _scale(file)
         unknown = sorted(set(people or ()) - {subject for subject, *_ in segments})
     if unknown:
@@ -74,7 +74,7 @@ def _segment(
         yield Piece(time_ns, xyz[part] * scale, subject, activity, begins=a == rows.start)
 
 
-def _segments(file: Hdf5) -> list[tuple[str, int, int, int, int, bool]]:
+def _segments(file: Hdf5, codes: int) -> list[tuple[str, int, int, int, int, bool]]:
     """Subject, activity code, first row, rows, time of the first row, whether it has timestamps."""
     columns = [
         file.array(f"segment/{name}", kinds="iu")
@@ -89,7 +89,6 @@ def _segments(file: Hdf5) -> list[tuple[str, int, int, int, int, bool]]:
     total = len(file.table("xyz", 3))
     if len(file.table("dt_us")) != total:
         raise NumjazError(f"{file.path}: dt_us and xyz differ in length")
-    codes = len(_activity_names(file))
     for subject, activity, start, length, *_ in rows:
         if start < 0 or length < 1 or start + length > total or not 0 <= activity < codes:
             raise NumjazError(f"{file.path}: a segment of subject {subject} points outside the file")

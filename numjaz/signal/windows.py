@@ -199,7 +199,7 @@ def windows(
     --------
     >>> import numjaz
     >>> contract = numjaz.Contract(features=("magnitude",), rate_hz=20.0, magnitude="minus_g")
-    >>> walk = numjaz.simulate_gait(seconds=30.0)
+    >>> walk = numjaz.simulate_gait([("walking", 30.0)])
     >>> batch = next(numjaz.windows(walk, contract).batches())
     >>> batch.x.shape
     (11, 256, 1)

@@ -88,6 +88,12 @@ def labelled_windows(recipe: Recipe) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return np.concatenate(x), np.array(y), np.array(who)
 
 
+def random_split(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Four fifths and one fifth of these rows, drawn at random: the literature's split."""
+    mixed = np.random.default_rng(SEED).permutation(rows)
+    return np.sort(mixed[len(mixed) // 5 :]), np.sort(mixed[: len(mixed) // 5])
+
+
 def _progress(batches: Iterator[numjaz.Batch]) -> Iterator[numjaz.Batch]:
     count = 0
     for batch in batches:

@@ -26,7 +26,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras_jazbat import jazbat
-from recipes import BATCH, EPOCHS, KEPT_APART, LEARNING_RATE, RECIPES, SEED, data_folder, labelled_windows
+from recipes import BATCH, EPOCHS, KEPT_APART, LEARNING_RATE, RECIPES, SEED, data_folder, labelled_windows, random_split
 
 import numjaz
 
@@ -52,8 +52,7 @@ def main() -> None:
     training = np.flatnonzero(~apart)
     tests = {"people_kept_apart": np.flatnonzero(apart)}
     if args.split == "random":
-        mixed = np.random.default_rng(SEED).permutation(training)
-        training, tests["random_windows"] = np.sort(mixed[len(mixed) // 5 :]), np.sort(mixed[: len(mixed) // 5])
+        training, tests["random_windows"] = random_split(training)
 
     keras.utils.set_random_seed(SEED)
     steps = -(-len(training) // BATCH)

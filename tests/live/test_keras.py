@@ -1,0 +1,90 @@
+"""Live against the installed Keras, 2.15 or 3: every node, every option of the grid, the shipped networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import numjaz
+
+keras = pytest.importorskip("keras")
+
+from keras_oracle import GRID, every_output, network  # noqa: E402
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # the frameworks' own
+]
+ORIGINALS = sorted((Path(__file__).parents[2] / "weights" / "originals").glob("*-activity.keras"))
+KERAS_2 = keras.__version__.startswith("2.")
+
+
+def agree(made: dict[str, np.ndarray], expected: dict[str, np.ndarray], atol: float) -> None:
+    assert set(expected) <= set(made)
+    for name, values in expected.items():
+        np.testing.assert_allclose(made[name], values, rtol=0, atol=atol, err_msg=name)
+
+
+@pytest.mark.parametrize("options", GRID, ids=lambda o: "-".join(map(str, o.values())))
+def test_every_node_in_float64(options: dict[str, object], tmp_path: Path) -> None:
+    model = network(7, **options)
+    model.save(tmp_path / "m.keras")
+    x = np.random.default_rng(8).standard_normal((3, 256, int(str(options["features"]))))
+    agree(numjaz.load(tmp_path / "m.keras").activations(x), every_output(model, x), 1e-12)
+
+
+@pytest.mark.parametrize("options", GRID, ids=lambda o: "-".join(map(str, o.values())))
+def test_probabilities_in_float32(options: dict[str, object], tmp_path: Path) -> None:
+    """With the initial weights, as every training begins."""
+    keras.backend.set_floatx("float32")
+    keras.utils.set_random_seed(3)
+    from keras_jazbat import jazbat
+
+    model = jazbat(**options)
+    model.save(tmp_path / "m.keras")
+    x = np.random.default_rng(8).standard_normal((64, 256, int(str(options["features"])))).astype(np.float32)
+    made = numjaz.load(tmp_path / "m.keras").predict(x)
+    assert made.dtype == np.float32
+    np.testing.assert_allclose(made, model.predict(x, verbose=0), rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("container", ["keras", "h5", "weights.h5"])
+def test_containers(tmp_path: Path, swap: bool, container: str) -> None:
+    model = network(9, features=1, swap_branches=swap, named=False)
+    path = tmp_path / f"m.{container}"
+    if container == "weights.h5":
+        model.save(tmp_path / "m.keras")
+        model.save_weights(path)
+        with pytest.warns(numjaz.NumjazWarning):
+            read = numjaz.load(path, architecture=tmp_path / "m.keras")
+    else:
+        model.save(path)
+        read = numjaz.load(path)
+    x = np.random.default_rng(8).standard_normal((2, 64, 1))
+    agree(read.activations(x), every_output(model, x), 1e-12)
+
+
+@pytest.mark.skipif(KERAS_2, reason="the shipped networks were written by Keras 3, whose archives Keras 2 cannot open")
+@pytest.mark.parametrize("path", ORIGINALS, ids=lambda p: p.stem)
+def test_the_trained_networks(path: Path) -> None:
+    """Float64: every node; float32: the probabilities; on a simulated walk and on noise."""
+    shipped = numjaz.load(path.stem)
+    assert shipped.contract is not None
+    walk = next(numjaz.windows(numjaz.simulate_gait(), shipped.contract).batches(64)).x
+    x = np.concatenate((walk, 5 * np.random.default_rng(0).standard_normal(walk.shape)))
+
+    keras.backend.set_floatx("float32")
+    original = keras.models.load_model(path)
+    single = x.astype(np.float32)
+    np.testing.assert_allclose(shipped.predict(single), original.predict(single, verbose=0), rtol=0, atol=2e-6)
+
+    weights = original.get_weights()
+    keras.backend.set_floatx("float64")
+    from keras_jazbat import jazbat
+
+    double = jazbat(len(shipped.contract.features), len(shipped.classes or ()))
+    double.set_weights([w.astype(np.float64) for w in weights])
+    agree(shipped.activations(x), every_output(double, x), 1e-12)
+    keras.backend.set_floatx("float32")

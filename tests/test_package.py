@@ -1,0 +1,107 @@
+"""What the package promises of itself: what it imports, who knows whom, what its docs say."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import numjaz
+
+ROOT = Path(numjaz.__file__).parent
+ROOMS = {  # room -> the rooms it may know; everybody may know errors and contract
+    "doors": set(),
+    "layers": set(),
+    "report": set(),
+    "model": {"layers", "report", "formats"},  # formats and report through its lazy doors alone
+    "architectures": {"model", "layers"},
+    "formats": {"model", "layers", "architectures", "doors"},
+    "signal": {"doors"},
+    "learn": {"model", "layers", "signal"},
+    "cli": {"model", "layers", "architectures", "formats", "signal", "learn", "report"},
+    "contract": set(),
+    "errors": set(),
+}
+
+
+def python(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent
+    ).stdout
+
+
+def test_importing_numjaz_loads_numpy_alone() -> None:
+    loaded = json.loads(
+        python("import sys, json, numjaz; print(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))")
+    )
+    installed = set(loaded) - set(sys.stdlib_module_names)
+    assert {name for name in installed if not name.startswith(("_", "sitecustomize"))} <= {
+        "numjaz",
+        "numpy",
+        "cython_runtime",
+    }
+
+
+def test_a_network_runs_with_numpy_alone() -> None:
+    """No h5py, no scipy: building and running loads neither."""
+    code = "import sys, numjaz, numpy as np; numjaz.jazbat().predict(np.zeros((1, 8, 1))); print('h5py' in sys.modules or 'scipy' in sys.modules)"
+    assert python(code).strip() == "False"
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """The rooms of numjaz that a file imports, at its top or inside a function."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+        found |= {name.split(".")[1] for name in names if name.startswith("numjaz.")}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_arrows_between_rooms_run_one_way(path: Path) -> None:
+    if path.parent == ROOT and path.stem in ("__init__", "__main__"):
+        return
+    allowed = ROOMS[room(path)] | {room(path), "errors", "contract"}
+    assert imports(path) <= allowed
+
+
+def test_only_the_command_line_prints() -> None:
+    for path in ROOT.rglob("*.py"):
+        calls = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]
+        printing = [n for n in calls if isinstance(n.func, ast.Name) and n.func.id == "print"]
+        assert not printing or room(path) == "cli", path
+
+
+def test_nothing_runs_code_from_files() -> None:
+    forbidden = {"eval", "exec", "compile", "__import__"}
+    for path in ROOT.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        called = {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+        assert not called & forbidden, path
+        assert not {"pickle", "marshal", "importlib"} & {
+            name.split(".")[0]
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Import)
+            for name in [a.name for a in n.names]
+        }, path
+
+
+def test_public_names_are_documented() -> None:
+    for name in numjaz.__all__:
+        if name != "__version__":
+            assert getattr(numjaz, name).__doc__, name
+
+
+def test_the_version_is_one() -> None:
+    changelog = (ROOT.parent / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## {numjaz.__version__}" in changelog
+    assert f"version: {numjaz.__version__}" in (ROOT.parent / "CITATION.cff").read_text(encoding="utf-8")
