@@ -1,3 +1,9 @@
-"""What of the tests' folder is no test."""
+"""What of the tests' folder is no test, and how long property tests search (``--hypothesis-profile=long``)."""
+
+from hypothesis import settings
 
 collect_ignore_glob = ["fixtures/*.py", "keras_oracle.py", "attacks/measured.py"]
+
+settings.register_profile("short", deadline=None)
+settings.register_profile("long", deadline=None, max_examples=5000)
+settings.load_profile("short")

@@ -195,7 +195,7 @@ def test_exit_codes(recording: Path, model: str, capsys: Capture) -> None:
 def test_what_cannot_be_is_one_line_and_two(
     argv: list[str], said: str, recording: Path, model: str, capsys: Capture
 ) -> None:
-    code, out, err = ended([word.format(recording=recording, model=model) for word in argv], capsys)
+    code, _, err = ended([word.format(recording=recording, model=model) for word in argv], capsys)
     assert code == 2
     errors = [line for line in err.splitlines() if not line.startswith("note: ")]
     assert len(errors) == 1

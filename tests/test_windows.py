@@ -15,8 +15,6 @@ import numjaz
 from numjaz.signal import Piece, Recording, Report
 
 TWENTY_HZ_NS = 50_000_000
-settings.register_profile("numjaz", deadline=None)
-settings.load_profile("numjaz")
 
 
 class Row(NamedTuple):

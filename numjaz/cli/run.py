@@ -71,18 +71,17 @@ def execute(args: argparse.Namespace) -> int:
     model, contract, classes = chosen_model(args)
     text = not (args.json or args.csv)
     say: Callable[[str], None] = print if text else note
+    found = [read_windows(args, path, contract) for path in args.recordings]
     say(f"network    {args.model or DEFAULT_MODEL}" + ("" if args.model else " (the default; -m names another)"))
-    found: list[Windows] = []
-    seen: dict[str, Counter[str]] = {}
-    if args.recordings:
-        found = [read_windows(args, path, contract) for path in args.recordings]
-    else:
+    if not args.recordings:
         say("recording  simulated by a model of gait: nobody was recorded (name a recording to run on it)")
         found = [cut(args, simulate_gait(), contract)]
-    write = _writer(args, classes)
-    for held in found:
+    seen: dict[str, Counter[str]] = {}
+    for k, held in enumerate(found):
         if text and args.recordings:
             print(f"recording  {printable(held.recording.source)}")
+        if k == 0 or text:
+            write = _writer(args, classes)
         verdicts = _counted(_verdicts(model, held), seen, classes)
         for verdict in _spans(verdicts, contract.hop * 1.5 / contract.rate_hz) if args.spans else verdicts:
             write(verdict)

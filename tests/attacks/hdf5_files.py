@@ -282,7 +282,7 @@ def description_that_wants_terabytes(path: Path) -> None:
     _described(path, json.dumps(description).encode())
 
 
-@attack("holds weights and no architecture")
+@attack("goes through ExternalLink")
 def nothing_but_an_external_link(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["layers"] = h5py.ExternalLink("/etc/passwd", "/")

@@ -70,7 +70,7 @@ def test_units_and_gravity_of_real_recordings_are_told_apart(tmp_path: Path) -> 
             np.savez(
                 path, acceleration=np.concatenate([linear[r] for r in rows]) * scale, rate_hz=25.0, subject=str(person)
             )
-            with pytest.raises(numjaz.NumjazError, match="gravity is missing|--units g"):
+            with pytest.raises(numjaz.NumjazError, match=r"gravity is missing|--units g"):
                 next(iter(numjaz.windows(numjaz.read_recording(path), contract)))
             told += 1
     assert told == len(np.unique(who))

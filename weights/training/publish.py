@@ -113,7 +113,7 @@ def _card(
     ]
     fed = f"{', '.join(contract.features)} in {contract.units[0]}"
     if contract.magnitude:
-        fed += f": {numjaz.contract.MAGNITUDES[contract.magnitude]}, g = 9.81 m/s^2"
+        fed += f": {numjaz.contract.MAGNITUDES[contract.magnitude]}, g = 9.81 m/s^2".replace("|", r"\|")
     leak = ""
     if name == LEAKY:
         found = leak_figures()
@@ -168,7 +168,7 @@ On {judged["people"]} people not trained on: **accuracy {judged["accuracy"]:.3f}
         ", ".join(record["people_trained_on"])
     }.
 - Kept apart, every fifth in the order of their numbers, and used for nothing but the figures here:
-  {", ".join(KEPT_APART)}. Six further people of the data set are held back by the data's owner.
+  {", ".join(KEPT_APART)}. Six further people of the data set are held back by its owner, for later judging.
 - Recipe: {training["loss"]}; {training["optimizer"]}; batches of {training["batch"]}; {
         training["epochs"]
     } epochs; seed {SEED}. No
