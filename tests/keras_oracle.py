@@ -19,10 +19,15 @@ GRID = [
 """Every option that the fact of one network being two in the paper makes worth a test."""
 
 
-def network(seed: int, dtype: str = "float64", **options) -> keras.Model:
-    """Jazbat-Net in Keras with random weights, the statistics of its batch norm included."""
+def compute_in(dtype: str) -> None:
+    """Build and compute in this dtype from now on; Keras 3 keeps the old one until its session is cleared."""
     keras.backend.set_floatx(dtype)
     keras.backend.clear_session()
+
+
+def network(seed: int, dtype: str = "float64", **options) -> keras.Model:
+    """Jazbat-Net in Keras with random weights, the statistics of its batch norm included."""
+    compute_in(dtype)
     model = jazbat(**options)
     rng = np.random.default_rng(seed)
     for variable in model.weights:

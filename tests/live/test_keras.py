@@ -11,7 +11,7 @@ import numjaz
 
 keras = pytest.importorskip("keras")
 
-from keras_oracle import GRID, every_output, network  # noqa: E402
+from keras_oracle import GRID, compute_in, every_output, network  # noqa: E402
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # the frameworks' own
@@ -37,7 +37,7 @@ def test_every_node_in_float64(options: dict[str, object], tmp_path: Path) -> No
 @pytest.mark.parametrize("options", GRID, ids=lambda o: "-".join(map(str, o.values())))
 def test_probabilities_in_float32(options: dict[str, object], tmp_path: Path) -> None:
     """With the initial weights, as every training begins."""
-    keras.backend.set_floatx("float32")
+    compute_in("float32")
     keras.utils.set_random_seed(3)
     from keras_jazbat import jazbat
 
@@ -69,22 +69,30 @@ def test_containers(tmp_path: Path, swap: bool, container: str) -> None:
 @pytest.mark.skipif(KERAS_2, reason="the shipped networks were written by Keras 3, whose archives Keras 2 cannot open")
 @pytest.mark.parametrize("path", ORIGINALS, ids=lambda p: p.stem)
 def test_the_trained_networks(path: Path) -> None:
-    """Float64: every node; float32: the probabilities; on a simulated walk and on noise."""
+    """On a simulated walk and on noise, in float64 every node; in float32 the probabilities.
+
+    Trained weights give logits of some tens, and Keras's own float32 then leaves its float64 by up to
+    2.6e-6. So: within 2e-6 wherever Keras is sure of 1e-6 itself, and nowhere further from float64
+    than Keras at its worst.
+    """
     shipped = numjaz.load(path.stem)
     assert shipped.contract is not None
     walk = next(numjaz.windows(numjaz.simulate_gait(), shipped.contract).batches(64)).x
     x = np.concatenate((walk, 5 * np.random.default_rng(0).standard_normal(walk.shape)))
 
-    keras.backend.set_floatx("float32")
+    compute_in("float32")
     original = keras.models.load_model(path)
     single = x.astype(np.float32)
-    np.testing.assert_allclose(shipped.predict(single), original.predict(single, verbose=0), rtol=0, atol=2e-6)
-
-    weights = original.get_weights()
-    keras.backend.set_floatx("float64")
+    ours, theirs, weights = shipped.predict(single), original.predict(single, verbose=0), original.get_weights()
+    compute_in("float64")
     from keras_jazbat import jazbat
 
     double = jazbat(len(shipped.contract.features), len(shipped.classes or ()))
     double.set_weights([w.astype(np.float64) for w in weights])
     agree(shipped.activations(x), every_output(double, x), 1e-12)
-    keras.backend.set_floatx("float32")
+    exact = np.asarray(double(single.astype(np.float64), training=False))
+    off = np.abs(theirs - exact).max(axis=1)
+    sure = off <= 1e-6
+    assert sure.mean() > 0.5
+    np.testing.assert_allclose(ours[sure], theirs[sure], rtol=0, atol=2e-6)
+    assert np.abs(ours - exact).max() <= max(off.max(), 1e-6)
