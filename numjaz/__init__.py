@@ -4,7 +4,8 @@ from numjaz.architectures import jazbat
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError, NumjazWarning
 from numjaz.formats import load
-from numjaz.model import Golden, Model, Node
+from numjaz.model import Golden, Model
+from numjaz.nodes import Node
 from numjaz.signal import Batch, Recording, read_recording, simulate_gait, windows
 
 __version__ = "0.1.0"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -13,27 +13,9 @@ import numpy as np
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError
 from numjaz.layers import Array, Input, Layer, Parameter, Shape
+from numjaz.nodes import WINDOW, Node, output_shapes, parameter_table
 
 BLOCK = 128  # windows computed at a time: bounds the memory of `predict`
-WINDOW = 256  # samples, where a number is needed and no contract gives one
-
-
-@dataclass(frozen=True)
-class Node:
-    """One step of a network.
-
-    ``inputs`` are (node, which of its outputs) pairs. The arrays belong to ``owner``, which is the
-    node itself unless it shares another's.
-    """
-
-    name: str
-    layer: Layer
-    inputs: tuple[tuple[str, int], ...] = ()
-    owner: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.owner:
-            object.__setattr__(self, "owner", self.name)
 
 
 class Golden(NamedTuple):
@@ -158,9 +140,7 @@ class Model:
     def shapes(self, window: int | None = None) -> dict[str, Shape]:
         """Every node's output shape without the batch axis, for windows of so many samples."""
         time = window if window is not None else self.contract.window if self.contract else WINDOW
-        made: dict[str, tuple[Shape, ...]] = {}
-        for node in self.nodes:
-            made[node.name] = _told(node, node.layer.output_shapes, _input_shapes(node, made, time))
+        made = output_shapes(self.nodes, time)
         return {name: shapes[0] for name, shapes in made.items()}
 
     def summary(self, window: int | None = None) -> str:
@@ -250,55 +230,6 @@ def _checked_input(x: Array, features: int) -> Array:
             f"x is not finite at axis 0 (windows) {n}, axis 1 (time) {t}, axis 2 (features) {f}: {x[n, t, f]}"
         )
     return x
-
-
-def _check_wiring(nodes: Iterable[Node]) -> None:
-    known: set[str] = set()
-    owners: dict[str, Layer] = {}
-    for node in nodes:
-        if node.name in known:
-            raise NumjazError(f"two nodes are named {node.name!r}")
-        if isinstance(node.layer, Input) != (not node.inputs):
-            raise NumjazError(f"node {node.name!r}: {'an Input takes no inputs' if node.inputs else 'has no inputs'}")
-        for source, output in node.inputs:
-            if source not in known:
-                raise NumjazError(f"node {node.name!r} takes its input from {source!r}, which does not stand before it")
-            if output != 0:
-                raise NumjazError(f"node {node.name!r} takes output {output} of {source!r}, which has 1")
-        if owners.setdefault(node.owner, node.layer) != node.layer:
-            raise NumjazError(f"node {node.name!r} shares the arrays of {node.owner!r} but is another layer")
-        known.add(node.name)
-
-
-def parameter_table(nodes: Iterable[Node]) -> dict[str, Parameter]:
-    """Every array that these nodes need, by ``owner/name``, in the nodes' order.
-
-    Raises `NumjazError` where the nodes do not fit together.
-    """
-    nodes = tuple(nodes)
-    _check_wiring(nodes)
-    made: dict[str, tuple[Shape, ...]] = {}
-    table: dict[str, Parameter] = {}
-    for node in nodes:
-        shapes = _input_shapes(node, made, WINDOW)
-        made[node.name] = _told(node, node.layer.output_shapes, shapes)
-        for name, parameter in _told(node, node.layer.parameters, shapes).items():
-            if table.setdefault(f"{node.owner}/{name}", parameter) != parameter:
-                raise NumjazError(f"node {node.name!r} shares {node.owner}/{name}, which has another shape there")
-    return table
-
-
-def _input_shapes(node: Node, made: Mapping[str, tuple[Shape, ...]], time: int) -> tuple[Shape, ...]:
-    if isinstance(node.layer, Input):
-        return ((time, node.layer.features),)
-    return tuple(made[name][k] for name, k in node.inputs)
-
-
-def _told(node: Node, ask: Any, shapes: tuple[Shape, ...]) -> Any:
-    try:
-        return ask(shapes)
-    except NumjazError as error:
-        raise NumjazError(f"node {node.name!r}: {error}") from None
 
 
 def _checked_arrays(table: Mapping[str, Parameter], arrays: Mapping[str, Array]) -> dict[str, Array]:

@@ -17,9 +17,10 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "doors": set(),
     "layers": set(),
     "report": set(),
-    "model": {"layers", "report", "formats"},  # formats and report through its lazy doors alone
-    "architectures": {"model", "layers"},
-    "formats": {"model", "layers", "architectures", "doors"},
+    "nodes": {"layers"},
+    "model": {"nodes", "layers", "report", "formats"},  # formats and report through its lazy doors alone
+    "architectures": {"model", "nodes", "layers"},
+    "formats": {"model", "nodes", "layers", "architectures", "doors"},
     "signal": {"doors"},
     "learn": {"model", "layers", "signal"},
     "cli": {"model", "layers", "architectures", "formats", "signal", "learn", "report"},

@@ -18,7 +18,8 @@ from numjaz.layers import (
     Input,
     Layer,
 )
-from numjaz.model import Model, Node, parameter_table
+from numjaz.model import Model
+from numjaz.nodes import Node, parameter_table
 
 
 def jazbat(

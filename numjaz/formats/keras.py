@@ -13,7 +13,8 @@ from numjaz.errors import NumjazError, NumjazWarning
 from numjaz.formats.keras_config import nodes_of
 from numjaz.formats.keras_weights import keras_order, legacy_tree, weights_tree
 from numjaz.layers import Array
-from numjaz.model import Model, Node
+from numjaz.model import Model
+from numjaz.nodes import Node
 
 
 def load_archive(path: str, architecture: Model | None) -> Model:

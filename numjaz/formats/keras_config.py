@@ -22,7 +22,7 @@ from numjaz.layers import (
     Input,
     Layer,
 )
-from numjaz.model import Node
+from numjaz.nodes import Node
 
 Config = Mapping[str, Any]
 

@@ -19,7 +19,7 @@ from numjaz.layers import (
     Input,
     Layer,
 )
-from numjaz.model import Node, parameter_table
+from numjaz.nodes import Node, parameter_table
 
 Order = Sequence[tuple[str, str]]  # (owner of the arrays, Keras class), in the order of Keras's model.layers
 

@@ -24,7 +24,8 @@ from numjaz.doors.output import whole
 from numjaz.doors.text import MAX_JSON, parse_json
 from numjaz.errors import NumjazError
 from numjaz.layers import Input, layer_from_config
-from numjaz.model import WINDOW, Golden, Model, Node, parameter_table
+from numjaz.model import Golden, Model
+from numjaz.nodes import WINDOW, Node, parameter_table
 
 FORMAT = "numjaz"
 VERSION = 1

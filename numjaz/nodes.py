@@ -1,0 +1,92 @@
+"""The steps of a network: what each is, where its inputs come from, which arrays and shapes follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from numjaz.errors import NumjazError
+from numjaz.layers import Input, Layer, Parameter, Shape
+
+WINDOW = 256  # samples, where a number is needed and nothing gives one
+
+Fact = TypeVar("Fact")
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step of a network.
+
+    ``inputs`` are (node, which of its outputs) pairs. The arrays belong to ``owner``, which is the
+    node itself unless it shares another's.
+    """
+
+    name: str
+    layer: Layer
+    inputs: tuple[tuple[str, int], ...] = ()
+    owner: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.owner:
+            object.__setattr__(self, "owner", self.name)
+
+
+def output_shapes(nodes: Iterable[Node], window: int) -> dict[str, tuple[Shape, ...]]:
+    """Every node's output shapes without the batch axis, for windows of so many samples."""
+    made: dict[str, tuple[Shape, ...]] = {}
+    for node, shapes in _with_inputs(nodes, window, made):
+        made[node.name] = _asked(node, node.layer.output_shapes, shapes)
+    return made
+
+
+def parameter_table(nodes: Iterable[Node]) -> dict[str, Parameter]:
+    """Every array that these nodes need, by ``owner/name``, in the nodes' order.
+
+    Raises `NumjazError` where the nodes do not fit together.
+    """
+    nodes = tuple(nodes)
+    _check_wiring(nodes)
+    table: dict[str, Parameter] = {}
+    for node, shapes in _with_inputs(nodes, WINDOW, output_shapes(nodes, WINDOW)):
+        for name, parameter in _asked(node, node.layer.parameters, shapes).items():
+            if table.setdefault(f"{node.owner}/{name}", parameter) != parameter:
+                raise NumjazError(f"node {node.name!r} shares {node.owner}/{name}, which has another shape there")
+    return table
+
+
+def _check_wiring(nodes: Iterable[Node]) -> None:
+    known: set[str] = set()
+    owners: dict[str, Layer] = {}
+    for node in nodes:
+        if node.name in known:
+            raise NumjazError(f"two nodes are named {node.name!r}")
+        if isinstance(node.layer, Input) != (not node.inputs):
+            raise NumjazError(f"node {node.name!r}: {'an Input takes no inputs' if node.inputs else 'has no inputs'}")
+        for source, output in node.inputs:
+            if source not in known:
+                raise NumjazError(f"node {node.name!r} takes its input from {source!r}, which does not stand before it")
+            if output != 0:
+                raise NumjazError(f"node {node.name!r} takes output {output} of {source!r}, which has 1")
+        if owners.setdefault(node.owner, node.layer) != node.layer:
+            raise NumjazError(f"node {node.name!r} shares the arrays of {node.owner!r} but is another layer")
+        known.add(node.name)
+
+
+def _with_inputs(
+    nodes: Iterable[Node], window: int, made: Mapping[str, tuple[Shape, ...]]
+) -> Iterator[tuple[Node, tuple[Shape, ...]]]:
+    """Each node with its inputs' shapes; ``made`` holds the outputs of the nodes before it."""
+    for node in nodes:
+        if isinstance(node.layer, Input):
+            yield node, ((window, node.layer.features),)
+        else:
+            yield node, tuple(made[name][k] for name, k in node.inputs)
+
+
+def _asked(node: Node, ask: Callable[[tuple[Shape, ...]], Fact], shapes: tuple[Shape, ...]) -> Fact:
+    """What a layer says of these shapes; where it refuses them, the node is named."""
+    try:
+        return ask(shapes)
+    except NumjazError as error:
+        raise NumjazError(f"node {node.name!r}: {error}") from None
