@@ -192,6 +192,25 @@ def test_a_gru_is_its_steps() -> None:
         np.testing.assert_array_equal(last, whole[:, -1])
 
 
+@pytest.mark.parametrize(
+    ("kernel", "padding", "expected"),
+    [  # of 1, 2, 3, 4 with 1, 10 or 1, 10, 100, summed by hand; in an even kernel the odd zero stands behind
+        ([1, 10], "same", [21, 32, 43, 4]),
+        ([1, 10], "causal", [10, 21, 32, 43]),
+        ([1, 10], "valid", [21, 32, 43]),
+        ([1, 10, 100], "same", [210, 321, 432, 43]),
+        ([1, 10, 100], "causal", [100, 210, 321, 432]),
+        ([1, 10, 100], "valid", [321, 432]),
+    ],
+)
+def test_convolution_by_hand(kernel: list[float], padding: str, expected: list[float]) -> None:
+    layer = Conv1D(1, len(kernel), padding, use_bias=False)
+    params = {"kernel": np.array(kernel, dtype=float).reshape(-1, 1, 1)}
+    (made,) = layer.forward(params, (np.array([1.0, 2, 3, 4]).reshape(1, 4, 1),)).outputs
+    assert made[0, :, 0].tolist() == expected
+    assert layer.output_shapes(((4, 1),)) == (made.shape[1:],)
+
+
 @dataclass
 class Case:
     layer: Layer

@@ -5,12 +5,27 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from numjaz.signal import Batch
 
 
 def note(text: str) -> None:
     """A line that is about the answer, not the answer."""
     print(f"note: {printable(text)}", file=sys.stderr)
+
+
+def shown(batches: Iterable[Batch], source: str) -> Iterator[Batch]:
+    """The batches, their windows counted on standard error where that is a terminal."""
+    terminal, count = sys.stderr.isatty(), 0
+    for batch in batches:
+        yield batch
+        count += len(batch)
+        if terminal:
+            print(f"\r{printable(source)[-60:]}: {count:,} windows", end="", file=sys.stderr, flush=True)
+    if terminal and count:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def printable(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from numjaz.cli.options import DEFAULT_MODEL, add_model_options, add_recording_options, chosen_model, read_windows
-from numjaz.cli.output import json_line, note, printable
+from numjaz.cli.output import json_line, note, printable, shown
 from numjaz.errors import NumjazError
 from numjaz.learn.metrics import Interval, accuracy, confusion, macro_f1, over_people, recall
 from numjaz.report import table
@@ -36,7 +36,7 @@ def execute(args: argparse.Namespace) -> int:
     other: dict[str, int] = {}
     for path in args.recordings:
         found = read_windows(args, path, contract)
-        for batch in found.batches():
+        for batch in shown(found.batches(), path):
             known = np.array([name in index for name in batch.activity])
             for name in batch.activity:
                 if name not in index:

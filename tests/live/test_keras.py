@@ -66,6 +66,33 @@ def test_containers(tmp_path: Path, swap: bool, container: str) -> None:
     agree(read.activations(x), every_output(model, x), 1e-12)
 
 
+@pytest.mark.parametrize("padding", ["same", "valid", "causal"])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5])
+def test_convolutions_and_single_layers(tmp_path: Path, kernel: int, padding: str) -> None:
+    """A Sequential model, a bare GRU in both of its outputs, activations as layers of their own."""
+    compute_in("float64")
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            layers.Input((20, 2)),
+            layers.Conv1D(3, kernel, padding=padding, use_bias=kernel % 2 == 0, activation="tanh"),
+            layers.GRU(4, return_sequences=True, use_bias=kernel > 2, reset_after=padding != "valid"),
+            layers.BatchNormalization(scale=kernel != 3, center=kernel != 4, epsilon=0.01),
+            layers.Activation("sigmoid"),
+            layers.ReLU(),
+            layers.Bidirectional(layers.GRU(3, return_sequences=kernel == 5)),
+            layers.Dense(3),
+            layers.Softmax(),
+        ]
+    )
+    rng = np.random.default_rng(kernel)
+    model.set_weights([np.abs(rng.normal(0, 0.5, w.shape)) + 0.1 for w in model.get_weights()])
+    x = rng.standard_normal((2, 20, 2))
+    for container in ("keras", "h5"):
+        model.save(tmp_path / f"m.{container}")
+        agree(numjaz.load(tmp_path / f"m.{container}").activations(x), every_output(model, x), 1e-12)
+
+
 @pytest.mark.skipif(KERAS_2, reason="the shipped networks were written by Keras 3, whose archives Keras 2 cannot open")
 @pytest.mark.parametrize("path", ORIGINALS, ids=lambda p: p.stem)
 def test_the_trained_networks(path: Path) -> None:
