@@ -5,5 +5,5 @@ from hypothesis import settings
 collect_ignore_glob = ["fixtures/*.py", "keras_oracle.py", "attacks/measured.py"]
 
 settings.register_profile("short", deadline=None)
-settings.register_profile("long", deadline=None, max_examples=5000)
+settings.register_profile("long", deadline=None, max_examples=3000)
 settings.load_profile("short")

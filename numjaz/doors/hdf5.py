@@ -23,6 +23,7 @@ from numjaz.doors.regular import open_regular
 from numjaz.errors import NumjazError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+HEAP = b"GCOL\1\0\0\0"
 MAX_NAMES = 100_000  # children of a group, entries of an attribute
 MAX_TEXT = 16 << 20  # bytes of an attribute's text
 MAX_CHUNK = 16 << 20  # bytes of one unpacked chunk of a compressed dataset
@@ -259,7 +260,7 @@ def _check_heaps(content: bytes | mmap.mmap, path: str) -> None:
     A heap is ``GCOL``, its version, its size, then objects, each an index and a size; index 0 is the
     free rest.
     """
-    at = content.find(b"GCOL")
+    at = content.find(HEAP)
     while at >= 0:
         size = int.from_bytes(content[at + 8 : at + 16], "little")
         end, place = at + size, at + 16
@@ -272,7 +273,7 @@ def _check_heaps(content: bytes | mmap.mmap, path: str) -> None:
             if step < 16 or place + step > end:
                 raise NumjazError(f"{path}: damaged or cut short (an object of {step:,} bytes in a heap)")
             place += step
-        at = content.find(b"GCOL", end)
+        at = content.find(HEAP, end)
 
 
 def _declared(held: Any) -> int:

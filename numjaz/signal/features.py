@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 import numpy as np
 
@@ -27,27 +28,17 @@ def checked(pieces: Iterable[Piece], *, gravity: bool, source: str) -> Iterator[
     The median |a| of each subject's first 4,096 samples tells whether gravity is in it, and whether
     the unit is m/s². Nothing of a subject passes before its samples were looked at.
     """
-    held: list[Piece] = []
-    count, looked_at, subject = 0, False, ""
-    for piece in pieces:
-        if (held and piece.subject != held[0].subject) or (looked_at and piece.subject != subject):
-            if not looked_at:
-                _check(held, gravity, source)
-                yield from held
-            held, count, looked_at = [], 0, False
-        subject = piece.subject
-        if looked_at:
-            yield piece
-            continue
-        held.append(piece)
-        count += len(piece.time_ns)
-        if count >= CHECKED_SAMPLES:
-            _check(held, gravity, source)
-            yield from held
-            held, looked_at = [], True
-    if held:
-        _check(held, gravity, source)
-        yield from held
+    for _, of_one in groupby(pieces, key=lambda piece: piece.subject):
+        first: list[Piece] = []
+        count = 0
+        for piece in of_one:
+            first.append(piece)
+            count += len(piece.time_ns)
+            if count >= CHECKED_SAMPLES:
+                break
+        _check(first, gravity, source)
+        yield from first
+        yield from of_one
 
 
 def _check(pieces: list[Piece], gravity: bool, source: str) -> None:
