@@ -97,6 +97,20 @@ def test_names_in_legacy_weights_need_no_assumption(recwarn: pytest.WarningsReco
     assert not recwarn.list
 
 
+def test_legacy_weights_of_other_names_and_split_attributes(tmp_path: Path) -> None:
+    """Keras splits a long list of names over several attributes; layers of other names go by their order."""
+    (folder,) = [folder for folder in FOLDERS if "-2." in folder.name]
+    path = tmp_path / "split.h5"
+    shutil.copy(folder / "unnamed.legacy-weights.h5", path)
+    with h5py.File(path, "r+") as file:
+        names = file.attrs["layer_names"]
+        del file.attrs["layer_names"]
+        file.attrs["layer_names0"], file.attrs["layer_names1"] = names[:7], names[7:]
+    with pytest.warns(numjaz.NumjazWarning, match="assumed to stand"):
+        model = numjaz.load(path, architecture="jazbat", features=3, kernels=(3, 5), **{**OPTIONS, "reduction": 18})
+    outputs_agree(model, folder, "unnamed")
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=FOLDER_IDS)
 @pytest.mark.parametrize("case", CASES)
 def test_keras_order_is_the_order_keras_wrote(folder: Path, case: str) -> None:

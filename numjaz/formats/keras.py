@@ -11,10 +11,12 @@ from numjaz.doors.text import parse_json
 from numjaz.doors.zip import read_stored
 from numjaz.errors import NumjazError, NumjazWarning
 from numjaz.formats.keras_config import nodes_of
-from numjaz.formats.keras_weights import keras_order, legacy_tree, weights_tree
+from numjaz.formats.keras_weights import has_layer_names, keras_order, legacy_tree, weights_tree
 from numjaz.layers import Array
 from numjaz.model import Model
 from numjaz.nodes import Node
+
+TREES = ("layers", "_layer_checkpoint_dependencies")  # the first by 2.15 and Keras 3, the second by 2.12 to 2.14
 
 
 def load_archive(path: str, architecture: Model | None) -> Model:
@@ -32,8 +34,7 @@ def load_hdf5(file: Hdf5, architecture: Model | None) -> Model:
         if not isinstance(config, str):
             raise NumjazError(f"{file.path}: attribute model_config is not text")
         return _with_config(file, "model_weights", parse_json(config, f"{file.path}: model_config"), architecture)
-    said = _layer_names(file)
-    if said is None and not any(file.exists(group) for group in ("layers", "_layer_checkpoint_dependencies")):
+    if not any(file.exists(group) for group in TREES) and not has_layer_names(file):
         raise NumjazError(f"{file.path}: an HDF5 file, but neither numjaz's nor one that Keras keeps weights in")
     if architecture is None:
         raise NumjazError(
@@ -43,10 +44,8 @@ def load_hdf5(file: Hdf5, architecture: Model | None) -> Model:
         )
     nodes = architecture.nodes
     order = keras_order(nodes, architecture.outputs)
-    wanted = [owner for owner, _ in order]
-    by_name = said is not None and set(said) == set(wanted)
-    arrays = _arrays(file, "", nodes, order, by_order=not by_name)
-    if not by_name:
+    arrays, named = _arrays(file, "", nodes, order)
+    if not named:
         twins = _same_shape(architecture, order)
         rest = f"; {twins} have one shape and rest on that order alone" if twins else ""
         warnings.warn(
@@ -66,28 +65,26 @@ def _with_config(file: Hdf5, root: str, config: Any, architecture: Model | None)
     if not isinstance(config, dict):
         raise NumjazError(f"{file.path}: the model's configuration is not an object")
     nodes, outputs, order = nodes_of(config, file.path)
-    arrays = _arrays(file, root, nodes, order, by_order=False)
+    arrays, named = _arrays(file, root, nodes, order)
+    if root and not named:
+        raise NumjazError(f"{file.path}: the layers under {root} have not the names that the configuration gives them")
     version = file.attribute(root, "keras_version") if root else None
     provenance: Mapping[str, Any] = {"file": file.path, "framework": f"Keras {version}" if version else "Keras"}
     return Model(nodes, arrays, outputs=outputs, provenance=provenance)
 
 
 def _arrays(
-    file: Hdf5, root: str, nodes: Sequence[Node], order: Sequence[tuple[str, str]], by_order: bool
-) -> dict[str, Array]:
-    if file.exists("layers") or file.exists("_layer_checkpoint_dependencies"):
-        if not file.exists("layers"):
-            raise NumjazError(
-                f"{file.path}: written by TensorFlow 2.12 to 2.14, which this version does not read; "
-                f"save it again with 2.15 or Keras 3"
-            )
-        return weights_tree(file, nodes, order)
-    return legacy_tree(file, root, nodes, order, by_order)
-
-
-def _layer_names(file: Hdf5) -> list[str] | None:
-    names = file.attribute("", "layer_names")
-    return names if isinstance(names, list) else None
+    file: Hdf5, root: str, nodes: Sequence[Node], order: Sequence[tuple[str, str]]
+) -> tuple[dict[str, Array], bool]:
+    """The arrays, and whether names told which is which, not their order alone."""
+    if not any(file.exists(group) for group in TREES):
+        return legacy_tree(file, root, nodes, order)
+    if not file.exists(TREES[0]):
+        raise NumjazError(
+            f"{file.path}: written by TensorFlow 2.12 to 2.14, which this version does not read; "
+            f"save it again with 2.15 or Keras 3"
+        )
+    return weights_tree(file, nodes, order), False
 
 
 def _same_shape(model: Model, order: Sequence[tuple[str, str]]) -> str:

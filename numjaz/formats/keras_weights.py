@@ -103,11 +103,11 @@ def weights_tree(file: Hdf5, nodes: Sequence[Node], order: Order) -> dict[str, A
     return arrays
 
 
-def legacy_tree(file: Hdf5, root: str, nodes: Sequence[Node], order: Order, by_order: bool) -> dict[str, Array]:
+def legacy_tree(file: Hdf5, root: str, nodes: Sequence[Node], order: Order) -> tuple[dict[str, Array], bool]:
     """The arrays of a legacy ``.h5`` file, by its ``layer_names`` and ``weight_names``.
 
-    With ``by_order`` the file's layers with arrays and the network's are matched one by one;
-    otherwise by name.
+    Where the file's layers with arrays have not the names of the network's, they are matched one by
+    one in their order. The second value says whether the names agreed.
     """
     own = _parameters_by_owner(nodes)
     at = f"{root}/" if root else ""
@@ -117,10 +117,8 @@ def legacy_tree(file: Hdf5, root: str, nodes: Sequence[Node], order: Order, by_o
         if held:
             paths[layer] = [f"{at}{layer}/{path}" for path in held]
     wanted = [owner for owner, _ in order if own[owner]]
-    if by_order and len(paths) == len(wanted):
-        match = dict(zip(wanted, paths, strict=True))
-    else:
-        match = {owner: owner for owner in wanted}
+    named = set(paths) == set(wanted) or len(paths) != len(wanted)
+    match = dict(zip(wanted, wanted if named else paths, strict=True))
     _refuse_rest(file, root or "/", [layer for layer in paths if layer not in match.values()])
     arrays: dict[str, Array] = {}
     for owner, layer in match.items():
@@ -135,7 +133,12 @@ def legacy_tree(file: Hdf5, root: str, nodes: Sequence[Node], order: Order, by_o
             if said != name.rsplit("/", 1)[-1]:
                 raise NumjazError(f"{file.path}: {path} stands where {owner}/{name} is due")
             arrays[f"{owner}/{name}"] = file.array(path, own[owner][name])
-    return arrays
+    return arrays, named
+
+
+def has_layer_names(file: Hdf5) -> bool:
+    """Whether a file has a legacy tree at its root."""
+    return any(file.attribute("", name) is not None for name in ("layer_names", "layer_names0"))
 
 
 def _names(file: Hdf5, place: str, attribute: str) -> list[str]:

@@ -38,7 +38,7 @@ def checked(pieces: Iterable[Piece], *, gravity: bool, source: str) -> Iterator[
                 break
         _check(first, gravity, source)
         yield from first
-        yield from of_one
+        yield from of_one  # noqa: B031 - the rest, after the pieces that were looked at
 
 
 def _check(pieces: list[Piece], gravity: bool, source: str) -> None:
