@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from numjaz.errors import NumjazError
 
-STANDARD_GRAVITY = 9.81  # m/s², the value the paper subtracts
+GRAVITY = 9.81  # m/s², the value the paper subtracts
 
 MAGNITUDES = {
     "minus_g": "|a| - g",
@@ -70,12 +69,12 @@ class Contract:
         if self.features not in CHANNELS.values():
             known = " or ".join(",".join(names) for names in CHANNELS.values())
             raise NumjazError(f"contract: features {','.join(self.features)} are not {known}")
-        if not _is_number(self.rate_hz) or not self.rate_hz > 0:
-            raise NumjazError(f"contract: rate_hz must be a positive number, not {self.rate_hz!r}")
+        if not _is_number(self.rate_hz) or not 1e-3 <= self.rate_hz <= 1e6:
+            raise NumjazError(f"contract: rate_hz must be a number from 0.001 to 10^6, not {self.rate_hz!r:.60}")
         for name in ("window", "hop"):
             value = getattr(self, name)
-            if type(value) is not int or value < 1:
-                raise NumjazError(f"contract: {name} must be a whole number of samples, 1 or more, not {value!r}")
+            if type(value) is not int or not 1 <= value <= 10**7:
+                raise NumjazError(f"contract: {name} must be a whole number of samples, 1 to 10^7, not {value!r:.60}")
         if type(self.gravity) is not bool:
             raise NumjazError(f"contract: gravity must be true or false, not {self.gravity!r}")
         if (self.features == CHANNELS[1]) != (self.magnitude in MAGNITUDES):
@@ -83,12 +82,15 @@ class Contract:
                 f"contract: magnitude={self.magnitude!r} does not go with features {','.join(self.features)}; "
                 f"the feature 'magnitude' takes one of {', '.join(MAGNITUDES)}, other features take None"
             )
+        if not isinstance(self.placement, str) or not self.placement.isprintable():
+            raise NumjazError(f"contract: placement must be text, not {self.placement!r:.60}")
         if (self.mean is None) != (self.std is None):
             raise NumjazError("contract: mean and std come together or not at all")
         for name in ("mean", "std"):
             values = getattr(self, name)
             if values is not None and (
-                len(values) != len(self.features)
+                not isinstance(values, tuple)
+                or len(values) != len(self.features)
                 or not all(_is_number(v) and (name == "mean" or v > 0) for v in values)
             ):
                 raise NumjazError(
@@ -117,7 +119,7 @@ class Contract:
         if not isinstance(given.get("features"), tuple) or "rate_hz" not in given:
             raise NumjazError("contract: needs 'features' (a list of channel names) and 'rate_hz'")
         contract = cls(**given)
-        if tuple(values.get("units", contract.units)) != contract.units:
+        if values.get("units", list(contract.units)) != list(contract.units):
             raise NumjazError(
                 f"contract: units {values['units']} are not {list(contract.units)}; "
                 f"numjaz keeps SI units at every border"
@@ -126,4 +128,4 @@ class Contract:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return type(value) in (int, float) and abs(value) < 1e300  # type: ignore[arg-type]  # false for not-a-number

@@ -13,7 +13,7 @@ import numpy as np
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError
 from numjaz.layers import Array, Input, Layer, Parameter, Shape
-from numjaz.nodes import WINDOW, Node, output_shapes, parameter_table
+from numjaz.nodes import WINDOW, Node, output_shapes, owned_parameters, parameter_table
 
 BLOCK = 128  # windows computed at a time: bounds the memory of `predict`
 
@@ -88,6 +88,9 @@ class Model:
         self.classes = tuple(classes) if classes is not None else None
         if self.classes is not None:
             columns = self.shapes()[self.outputs[0]][-1]
+            for name in self.classes:
+                if not isinstance(name, str) or not name.isprintable():
+                    raise NumjazError(f"a class cannot be named {name!r:.60}")
             if len(self.classes) != columns or len(set(self.classes)) != columns:
                 raise NumjazError(f"{columns} outputs need {columns} different class names, not {len(self.classes)}")
 
@@ -123,11 +126,16 @@ class Model:
         return self._run(self._checked_inputs(x), keep=True)
 
     def replace(self, arrays: Mapping[str, Array]) -> Model:
-        """A new model with some arrays exchanged; this one stays as it is."""
+        """A new model with some arrays exchanged; this one stays as it is.
+
+        What was said of the old arrays, the golden case and the judgement, is not taken along.
+        """
         unknown = sorted(set(arrays) - set(self.parameters))
         if unknown:
             raise NumjazError(f"no parameter is named {unknown[0]!r}; the names are in model.parameters")
-        return self.derive(parameters={**self.parameters, **arrays})
+        provenance = {key: value for key, value in self.provenance.items() if key != "judged"}
+        provenance["replaced"] = sorted({*self.provenance.get("replaced", ()), *arrays})
+        return self.derive(parameters={**self.parameters, **arrays}, golden=None, provenance=provenance)
 
     def derive(self, **changes: Any) -> Model:
         """A new model with other ``parameters``, ``classes``, ``contract``, ``provenance`` or ``golden``."""
@@ -147,16 +155,11 @@ class Model:
         """The table of nodes, as text: layer, output shape, parameters, inputs."""
         from numjaz.report import table
 
-        shapes, seen, rows = self.shapes(window), set[str](), []
+        shapes, left, rows = self.shapes(window), owned_parameters(self.nodes), []
         for node in self.nodes:
-            own = (
-                []
-                if node.owner in seen
-                else [p for name, p in self.parameter_table.items() if name.startswith(node.owner + "/")]
-            )
-            seen.add(node.owner)
+            own = left.pop(node.owner, {})  # shared arrays count where they first stand
             shape = " x ".join(str(n) for n in shapes[node.name])
-            count = sum(int(np.prod(p.shape)) for p in own)
+            count = sum(int(np.prod(p.shape)) for p in own.values())
             rows.append(
                 [node.name, _brief(node.layer), shape, f"{count:,}", ", ".join(name for name, _ in node.inputs)]
             )
@@ -188,13 +191,10 @@ class Model:
     def _params(self, dtype: np.dtype[Any]) -> dict[str, dict[str, Array]]:
         """The arrays by owner and name, cast to ``dtype`` once."""
         if dtype not in self._cast:
-            owners: dict[str, dict[str, Array]] = {node.owner: {} for node in self.nodes}
-            for node in self.nodes:
-                prefix = node.owner + "/"
-                for name in self.parameter_table:
-                    if name.startswith(prefix):
-                        owners[node.owner][name[len(prefix) :]] = self.parameters[name].astype(dtype)
-            self._cast[dtype] = owners
+            self._cast[dtype] = {
+                owner: {name: self.parameters[f"{owner}/{name}"].astype(dtype) for name in own}
+                for owner, own in owned_parameters(self.nodes).items()
+            }
         return self._cast[dtype]
 
     def _checked_inputs(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:

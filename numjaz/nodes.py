@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from numjaz.errors import NumjazError
 from numjaz.layers import Input, Layer, Parameter, Shape
 
+MAX_NODES = 10_000
 WINDOW = 256  # samples, where a number is needed and nothing gives one
 
 Fact = TypeVar("Fact")
@@ -40,25 +41,40 @@ def output_shapes(nodes: Iterable[Node], window: int) -> dict[str, tuple[Shape, 
     return made
 
 
-def parameter_table(nodes: Iterable[Node]) -> dict[str, Parameter]:
-    """Every array that these nodes need, by ``owner/name``, in the nodes' order.
+def owned_parameters(nodes: Iterable[Node]) -> dict[str, dict[str, Parameter]]:
+    """Every array that these nodes need, by owner and by name, in the nodes' order.
 
     Raises `NumjazError` where the nodes do not fit together.
     """
     nodes = tuple(nodes)
     _check_wiring(nodes)
-    table: dict[str, Parameter] = {}
+    owned: dict[str, dict[str, Parameter]] = {}
     for node, shapes in _with_inputs(nodes, WINDOW, output_shapes(nodes, WINDOW)):
-        for name, parameter in _asked(node, node.layer.parameters, shapes).items():
-            if table.setdefault(f"{node.owner}/{name}", parameter) != parameter:
-                raise NumjazError(f"node {node.name!r} shares {node.owner}/{name}, which has another shape there")
+        own = _asked(node, node.layer.parameters, shapes)
+        if owned.setdefault(node.owner, own) != own:
+            raise NumjazError(f"node {node.name!r} shares the arrays of {node.owner!r}, which have other shapes there")
+    return owned
+
+
+def parameter_table(nodes: Iterable[Node]) -> dict[str, Parameter]:
+    """The same in one table, by ``owner/name``."""
+    table: dict[str, Parameter] = {}
+    for owner, own in owned_parameters(nodes).items():
+        for name, parameter in own.items():
+            if f"{owner}/{name}" in table:
+                raise NumjazError(f"two arrays are named {owner}/{name}")
+            table[f"{owner}/{name}"] = parameter
     return table
 
 
-def _check_wiring(nodes: Iterable[Node]) -> None:
+def _check_wiring(nodes: Sequence[Node]) -> None:
+    if len(nodes) > MAX_NODES:
+        raise NumjazError(f"{len(nodes):,} nodes; at most {MAX_NODES:,} make a network")
     known: set[str] = set()
     owners: dict[str, Layer] = {}
     for node in nodes:
+        if not node.name.isprintable() or not node.name:
+            raise NumjazError(f"a node cannot be named {node.name!r:.60}")
         if node.name in known:
             raise NumjazError(f"two nodes are named {node.name!r}")
         if isinstance(node.layer, Input) != (not node.inputs):

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 
+def printable(text: str) -> str:
+    """Text of a file or a path without what a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> str:
     """Columns side by side, two spaces apart; the columns numbered in ``right`` are set to the right.
 
@@ -15,7 +20,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collec
     walking      105
     jogging        9
     """
-    cells = [list(header), *[list(row) for row in rows]]
+    cells = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[c]) for row in cells) for c in range(len(header))]
     lines = []
     for row in cells:

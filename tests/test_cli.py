@@ -182,7 +182,7 @@ def test_exit_codes(recording: Path, model: str, capsys: Capture) -> None:
         (["run", "nothing.csv"], "nothing.csv: No such file"),
         (["run", "-m", "nothing"], "nothing: No such file"),
         (["run", "{recording}", "-m", "{model}", "--hop", "0"], "hop"),
-        (["run", "{recording}", "-m", "{model}", "--people", "3"], "no whole window"),
+        (["run", "{recording}", "-m", "{model}", "--people", "3"], "no subject 3"),
         (["run", "{recording}", "-m", "{model}", "--gap", "-1"], "gap"),
         (["run", "{recording}", "-m", "{model}", "--units", "g"], "median |a|"),
         (["run", "{recording}", "-m", "{model}", "--gravity", "{recording}", "--rate", "-3"], "rate_hz"),

@@ -373,3 +373,101 @@ def test_the_simulated_gait_is_a_walk() -> None:
     for wrong in ([("flying", 1.0)], [("walking", 0.0)], [("walking", 1e9)]):
         with pytest.raises(numjaz.NumjazError):
             numjaz.simulate_gait(wrong)
+
+
+def regular(n: int = 600, rate_hz: float = 20.0) -> list[tuple[float, ...]]:
+    return [(k / rate_hz, 0.1 * (k % 7), 0.0, 9.81) for k in range(n)]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # as in a program that does not make errors of them
+@pytest.mark.parametrize("bad", [None, "oops", "1.0,2", "nan,,,"])
+@pytest.mark.parametrize("header", ["time,x,y,z", "time_s,x,y,z"])
+def test_fractions_of_seconds_are_never_cut_off(tmp_path: Path, header: str, bad: str | None) -> None:
+    lines = table(header, regular()).splitlines()
+    if bad is not None:
+        lines.insert(300, bad)
+    pieces, report = read(written(tmp_path, "\n".join(lines)))
+    np.testing.assert_allclose(samples(pieces)[0], np.arange(600) * 50_000_000, atol=1)
+    assert sum(report.skipped.values()) == (bad is not None)
+
+
+def test_fractions_of_seconds_in_a_plain_process(tmp_path: Path) -> None:
+    import subprocess
+
+    path = written(tmp_path, table("time_s,x,y,z", regular()))
+    code = f"import numjaz; r = numjaz.signal.Report(); print(sum(len(set(p.time_ns)) for p in numjaz.read_recording({str(path)!r}).pieces(r)))"
+    root = Path(numjaz.__file__).parent.parent
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert ended.stdout.strip() == "600"
+
+
+def test_an_npz_may_name_a_subject_a_sample(tmp_path: Path) -> None:
+    who = np.array([1] * 20 + [2] * 20)
+    np.savez(tmp_path / "r.npz", acc=XYZ, time_s=np.arange(N) / 20, subject=who, activity=np.array([b"walking"] * N))
+    pieces, _ = read(tmp_path / "r.npz")
+    assert [(p.subject, p.activity, len(p.time_ns)) for p in pieces] == [("1", "walking", 20), ("2", "walking", 20)]
+    with pytest.raises(numjaz.NumjazError, match="no subject 99"):
+        read(tmp_path / "r.npz", people=["99"])
+    with pytest.raises(numjaz.NumjazError, match="--columns"):
+        read(tmp_path / "r.npz", columns={"time": "t"})
+    assert "file's own times" in read(tmp_path / "r.npz", rate_hz=3.0)[1].assumed[0]
+
+
+def test_units_in_headers_are_honoured_or_refused(tmp_path: Path) -> None:
+    rows = [(*row, 180.0, 0.0, 0.0) for row in regular(20)]
+    name = "time_s,ax (g),ay (g),az (g),gyro_x (deg/s),gyro_y (deg/s),gyro_z (deg/s)"
+    values = samples(read(written(tmp_path, table(name, rows)))[0])[1]
+    np.testing.assert_allclose(values[:, 2:4], np.tile([9.81 * 9.80665, np.pi], (20, 1)))
+    plain = samples(read(written(tmp_path, table(name, rows)), units="m/s2", gyro_units="rad/s")[0])[1]
+    np.testing.assert_allclose(plain[0, 2:4], [9.81, 180])
+    for header, said in (
+        ("time_s,ax (m/s2),ay (g),az (g)", "different units"),
+        ("time_s,ax (furlong),ay (furlong),az (furlong)", "'furlong'.*--units"),
+    ):
+        with pytest.raises(numjaz.NumjazError, match=said):
+            read(written(tmp_path, table(header, regular(20))))
+
+
+def test_a_gyroscope_is_no_accelerometer(tmp_path: Path) -> None:
+    gyro = written(tmp_path, table("time_s,gyro_x,gyro_y,gyro_z", regular(40)), "g.csv")
+    with pytest.raises(numjaz.NumjazError, match="--gyro FILE"):
+        read(gyro)
+    both = written(tmp_path, table("time_s,ax,ay,az,wx,wy,wz", [(*row, 1, 2, 3) for row in regular(40)]), "b.csv")
+    accel = written(tmp_path, table("time_s,x,y,z", regular(40)), "a.csv")
+    np.testing.assert_allclose(samples(read(accel, gyro=both)[0])[1][:, 3:], np.tile([1, 2, 3], (40, 1)))
+
+
+def test_gravity_is_not_added_twice(tmp_path: Path) -> None:
+    accel = written(tmp_path, table("time_s,x,y,z", regular(200)))
+    with pytest.raises(numjaz.NumjazError, match=r"gravity is in it.*leave --gravity out"):
+        read(accel, gravity=accel)
+
+
+def test_nothing_joins_across_people_that_were_left_out(tmp_path: Path) -> None:
+    rows = [(2 if 100 <= k < 110 else 1, *row) for k, row in enumerate(regular(200))]
+    path = written(tmp_path, table("user,time_s,x,y,z", rows))
+    wanted = numjaz.Contract(features=("ax", "ay", "az"), rate_hz=20.0, window=50, hop=10)
+    found = numjaz.windows(numjaz.read_recording(path, people=["1"]), wanted)
+    assert all(w.end_s < 5.0 or w.start_s >= 5.5 for w in found)
+    assert found.report.windows == 6 + 5
+
+
+def test_a_zip_by_another_name_is_what_it_is(tmp_path: Path) -> None:
+    np.savez(tmp_path / "r.npz", acc=XYZ, rate_hz=20.0)
+    (tmp_path / "zip.npy").write_bytes((tmp_path / "r.npz").read_bytes())
+    np.save(tmp_path / "r.npy", XYZ)
+    (tmp_path / "r.dat").write_bytes((tmp_path / "r.npy").read_bytes())
+    for name, rate_hz in (("zip.npy", None), ("r.dat", 20.0)):
+        assert len(samples(read(tmp_path / name, rate_hz=rate_hz)[0])[0]) == N
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"segment/t0_ns": np.array([2**64 - 5, 0, 0], np.uint64)}, "points outside"),
+        ({"dt_us": np.full(N, np.nan)}, "not plain numbers"),
+    ],
+)
+def test_times_of_hdf5_are_times(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    with pytest.raises(numjaz.NumjazError, match=said):
+        read(hdf5(tmp_path, **changes))

@@ -147,7 +147,7 @@ def test_no_timestamps_raise_anything_but_our_error(
 @settings(max_examples=60)
 @given(
     recorded=st.floats(12, 200),
-    wanted=st.floats(12, 100),
+    wanted=st.floats(12, 24),
     frequency=st.floats(0.3, 3.0),
     jitter=st.floats(0, 0.3),
     seed=st.integers(0, 2**32 - 1),
@@ -272,8 +272,8 @@ def worn(scale: float, gravity: bool = True, n: int = 3000) -> Recording:
     ("made", "gravity", "said"),
     [
         (worn(1 / 9.80665), True, r"subject 7: the median \|a\| is .*in g; --units g"),
-        (worn(1000 / 9.80665), True, r"--units mg"),
-        (worn(64 / 9.80665), True, r"--units g/64"),
+        (worn(1000 / 9.80665), True, r"--units states.*mg"),
+        (worn(64 / 9.80665), True, r"--units states.*g/64"),
         (worn(1.0, gravity=False), True, "gravity is missing.*--gravity FILE.*--unchecked"),
         (worn(1.0), False, "gravity is in it.*--unchecked"),
         (worn(1e200), True, "no worn sensor"),
@@ -340,3 +340,38 @@ def test_a_long_recording_takes_constant_memory() -> None:
         tracemalloc.stop()
         assert total == (count * 72_000 - 256) // 32 + 1
     assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_what_was_recorded_too_slowly_is_left_out() -> None:
+    rows = [Row(k * 125_000_000, "1", None) for k in range(300)]  # 8 Hz
+    found = numjaz.windows(recording(rows, []), contract(16, 16))
+    assert list(found) == []
+    assert found.report.skipped == {"stretch(es) recorded at less than half of 20 Hz": 1}
+    assert len(list(numjaz.windows(recording(rows, []), contract(16, 16), resample=False))) == 300 // 16
+
+
+def test_a_piece_of_which_nothing_is_left_still_interrupts() -> None:
+    lost = np.full((1, 3), np.nan)
+    for activity, begins in (("y", False), ("x", True)):
+
+        def pieces(report: Report, activity: str = activity, begins: bool = begins) -> Iterator[Piece]:
+            yield Piece(np.arange(20) * TWENTY_HZ_NS, np.ones((20, 3)), "1", "x")
+            yield Piece(np.array([20 * TWENTY_HZ_NS]), lost, "1", activity, begins)
+            yield Piece((21 + np.arange(20)) * TWENTY_HZ_NS, np.ones((20, 3)), "1", "x")
+
+        made = Recording("test", ("ax", "ay", "az"), pieces)
+        assert len(list(numjaz.windows(made, contract(8, 4), check=False))) == 8
+
+
+def test_windows_that_follow_each_other_have_one_number() -> None:
+    time = [k * TWENTY_HZ_NS for k in range(40)] + [10**12 + k * TWENTY_HZ_NS for k in range(40)]
+    time[60:] = [t + 500_000_000 for t in time[60:]]  # half a second is lost: no gap, but windows that are too long
+    found = list(numjaz.windows(recording([Row(t, "1", None) for t in time], []), contract(10, 5)))
+    starts: dict[int, list[float]] = {}
+    for w in found:
+        starts.setdefault(w.stretch, []).append(w.start_s)
+    assert [len(group) for group in starts.values()] == [7, 3, 3]
+    assert all(np.allclose(np.diff(group), 0.25) for group in starts.values())
+    for wrong in (float("inf"), 1e300, float("nan")):
+        with pytest.raises(numjaz.NumjazError, match="gap_s"):
+            numjaz.windows(worn(1.0), contract(8, 8), gap_s=wrong)

@@ -75,8 +75,11 @@ def jazbat(
     '28,360 parameters, 28,232 of them trainable'
     """
     count = classes if isinstance(classes, int) else len(classes)
-    if not kernels:
-        raise NumjazError("jazbat: kernels must name at least one branch")
+    if isinstance(classes, str) or not isinstance(kernels, Sequence) or not kernels:
+        raise NumjazError("jazbat: classes is a number or a list of names, kernels a list of one or more lengths")
+    for name, value, least in (("modules", modules, 0), ("seed", seed, 0)):
+        if type(value) is not int or value < least:
+            raise NumjazError(f"jazbat: {name} must be a whole number, {least} or more, not {value!r}")
     nodes: list[Node] = []
 
     def add(name: str, layer: Layer, *inputs: str) -> str:

@@ -9,11 +9,13 @@ import argparse
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any, NoReturn
 
 from numjaz.cli import info, models, run, score
-from numjaz.cli.output import note, printable
+from numjaz.cli.output import note
 from numjaz.errors import NumjazError, NumjazWarning
+from numjaz.report import printable
 
 COMMANDS = (run, score, models, info)
 
@@ -25,6 +27,9 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the exit code."""
+    for name in ("stdout", "stderr"):  # closed by whoever started this: what is printed goes nowhere
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from numjaz.architectures import BUILDERS
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError
 from numjaz.formats import load
@@ -22,8 +24,30 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "-m", "--model", metavar="MODEL|FILE", help=f"a shipped network or a file (default {DEFAULT_MODEL})"
     )
     parser.add_argument(
+        "--architecture",
+        metavar="NAME|FILE",
+        help="the network of a file that holds weights only: a builder (jazbat, or jazbat:features=3,…) or a file",
+    )
+    parser.add_argument(
         "--like", metavar="MODEL|FILE", help="take classes and input contract from this one, where the file states none"
     )
+
+
+def parsed_architecture(text: str | None) -> tuple[str | None, dict[str, Any]]:
+    """``jazbat:features=3,reset_after=false`` -> ``jazbat``, its options; a path has none."""
+    name, _, options = (text or "").partition(":")
+    if name not in BUILDERS:
+        return text, {}
+    pairs = [pair.partition("=") for pair in options.split(",") if pair]
+    values: dict[str, Any] = {"true": True, "false": False}
+    return name, {key: int(v) if v.isdecimal() else values.get(v, v) for key, _, v in pairs}
+
+
+def refuse_reading_options(args: argparse.Namespace) -> None:
+    """Raise where an option says how to read a recording and there is none."""
+    for name in ("gyro", "gravity", "rate", "units", "gyro_units", "columns", "time_unit", "people"):
+        if getattr(args, name) is not None:
+            raise NumjazError(f"--{name.replace('_', '-')} goes with a recording, and none is named")
 
 
 def add_recording_options(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +63,11 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
         choices=ACCELERATION_UNITS,
         help="of the acceleration, where the file does not state them (default m/s2)",
     )
-    group.add_argument("--gyro-units", choices=ROTATION_UNITS, default="rad/s", help="of the gyroscope (default rad/s)")
+    group.add_argument(
+        "--gyro-units",
+        choices=ROTATION_UNITS,
+        help="of the gyroscope, where the file does not state them (default rad/s)",
+    )
     group.add_argument(
         "--columns", metavar="ROLE=NAME,…", help="CSV columns: time, ax, ay, az, wx, wy, wz, subject, activity"
     )
@@ -62,7 +90,8 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
 
 def chosen_model(args: argparse.Namespace) -> tuple[Model, Contract, list[str]]:
     """The network, its contract and its class names."""
-    model = load(args.model or DEFAULT_MODEL)
+    architecture, options = parsed_architecture(args.architecture)
+    model = load(args.model or DEFAULT_MODEL, architecture, **options)
     like = load(args.like) if args.like else None
     contract = model.contract or (like.contract if like else None)
     if contract is None:
@@ -108,7 +137,7 @@ def no_window(found: Windows) -> NumjazError:
     """Why a recording gave no window, as an error."""
     report, contract = found.report, found.contract
     needed = (contract.window - 1) / contract.rate_hz
-    rest = "; ".join(line for line in report.lines()[1:] if line.startswith("left out"))
+    rest = "; ".join(line for line in report.lines()[1:] if line.startswith(("left out", "no window spans")))
     return NumjazError(
         f"{Path(found.recording.source)}: no whole window: "
         f"the longest uninterrupted stretch is {report.longest_s:.1f} s, "

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from numjaz.report import printable
 from numjaz.signal import Batch
 
 
@@ -28,14 +29,9 @@ def shown(batches: Iterable[Batch], source: str) -> Iterator[Batch]:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def printable(text: str) -> str:
-    """Text of a file or a path without what a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
 def json_line(values: Any) -> str:
     """One line of JSON; a number that is not one becomes null."""
-    return json.dumps(_plain(values), ensure_ascii=False, allow_nan=False)
+    return json.dumps(_plain(values), allow_nan=False)
 
 
 def _plain(values: Any) -> Any:

@@ -24,10 +24,11 @@ from numjaz.cli.options import (
     cut,
     no_window,
     read_windows,
+    refuse_reading_options,
 )
-from numjaz.cli.output import json_line, note, printable
+from numjaz.cli.output import json_line, note
 from numjaz.model import Model
-from numjaz.report import table
+from numjaz.report import printable, table
 from numjaz.signal import Windows, simulate_gait
 
 
@@ -41,11 +42,9 @@ class Verdict:
     end_s: float
     probabilities: np.ndarray[Any, np.dtype[np.floating]]
     recorded: str | None
+    best: int  # the class of every window in it
+    stretch: int  # windows of one number follow each other without a break
     windows: int = 1
-
-    @property
-    def best(self) -> int:
-        return int(self.probabilities.argmax())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +73,7 @@ def execute(args: argparse.Namespace) -> int:
     found = [read_windows(args, path, contract) for path in args.recordings]
     say(f"network    {args.model or DEFAULT_MODEL}" + ("" if args.model else " (the default; -m names another)"))
     if not args.recordings:
+        refuse_reading_options(args)
         say("recording  simulated by a model of gait: nobody was recorded (name a recording to run on it)")
         found = [cut(args, simulate_gait(), contract)]
     seen: dict[str, Counter[str]] = {}
@@ -83,7 +83,7 @@ def execute(args: argparse.Namespace) -> int:
         if k == 0 or text:
             write = _writer(args, classes)
         verdicts = _counted(_verdicts(model, held), seen, classes)
-        for verdict in _spans(verdicts, contract.hop * 1.5 / contract.rate_hz) if args.spans else verdicts:
+        for verdict in _spans(verdicts) if args.spans else verdicts:
             write(verdict)
         if not held.report.windows:
             raise no_window(held)
@@ -107,6 +107,8 @@ def _verdicts(model: Model, found: Windows) -> Iterator[Verdict]:
                 batch.end_s[i],
                 probabilities[i],
                 batch.activity[i],
+                int(probabilities[i].argmax()),
+                int(batch.stretch[i]),
             )
 
 
@@ -117,24 +119,17 @@ def _counted(verdicts: Iterator[Verdict], seen: dict[str, Counter[str]], classes
         yield verdict
 
 
-def _spans(verdicts: Iterator[Verdict], reach_s: float) -> Iterator[Verdict]:
+def _spans(verdicts: Iterator[Verdict]) -> Iterator[Verdict]:
     """Merge windows that follow each other; probabilities become their mean."""
     held: Verdict | None = None
-    last_s = 0.0  # start of the last window merged
     for verdict in verdicts:
-        if (
-            held is not None
-            and (verdict.best, verdict.subject, verdict.recorded) == (held.best, held.subject, held.recorded)
-            and 0 < verdict.start_s - last_s <= reach_s
-        ):
+        if held is not None and (verdict.best, verdict.stretch) == (held.best, held.stretch):
             mean = (held.probabilities * held.windows + verdict.probabilities) / (held.windows + 1)
-            merged = replace(held, end_s=verdict.end_s, probabilities=mean, windows=held.windows + 1)
-            if merged.best == held.best:
-                held, last_s = merged, verdict.start_s
-                continue
+            held = replace(held, end_s=verdict.end_s, probabilities=mean, windows=held.windows + 1)
+            continue
         if held is not None:
             yield held
-        held, last_s = verdict, verdict.start_s
+        held = verdict
     if held is not None:
         yield held
 
@@ -162,7 +157,7 @@ def _writer(args: argparse.Namespace, classes: list[str]) -> Callable[[Verdict],
     width = max(len("class"), *(len(name) for name in classes))
     print(f"{'start s':>10}  {'end s':>10}  {'class':<{width}}  {'prob.':>5}" + ("  windows" if args.spans else ""))
     return lambda v: print(
-        f"{v.start_s:10.2f}  {v.end_s:10.2f}  {classes[v.best]:<{width}}  {v.probabilities[v.best]:5.2f}"
+        f"{v.start_s:10.2f}  {v.end_s:10.2f}  {printable(classes[v.best]):<{width}}  {v.probabilities[v.best]:5.2f}"
         + (f"  {v.windows:7d}" if args.spans else "")
     )
 
@@ -184,6 +179,8 @@ def _record(verdict: Verdict, classes: list[str], spans: bool) -> dict[str, Any]
 
 def _print_summary(seen: dict[str, Counter[str]], classes: list[str], args: argparse.Namespace) -> None:
     rows = []
+    if args.csv:
+        print("activity,windows,majority,share_right")
     for activity, counts in seen.items():
         total, (majority, _) = counts.total(), counts.most_common(1)[0]
         share = counts[activity] / total if activity in classes else None
@@ -192,5 +189,5 @@ def _print_summary(seen: dict[str, Counter[str]], classes: list[str], args: argp
         rows.append(
             [printable(activity), f"{total:,}", majority, f"{share:.2f}" if share is not None else "not a class"]
         )
-    if not args.json:
+    if not (args.json or args.csv):
         print("\n" + table(["recorded activity", "windows", "majority", "share right"], rows, right=(1, 3)))

@@ -7,13 +7,14 @@ bootstrap over people. With --at-least the exit code is 1 where the accuracy is 
 from __future__ import annotations
 
 import argparse
+import math
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from numjaz.cli.options import DEFAULT_MODEL, add_model_options, add_recording_options, chosen_model, read_windows
-from numjaz.cli.output import json_line, note, printable, shown
+from numjaz.cli.output import json_line, note, shown
 from numjaz.errors import NumjazError
 from numjaz.learn.metrics import Interval, accuracy, confusion, macro_f1, over_people, recall
 from numjaz.report import table
@@ -23,9 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("recordings", nargs="+", metavar="RECORDING", help="recordings with a column of activities")
     add_model_options(parser)
-    parser.add_argument("--at-least", type=float, metavar="ACCURACY", help="exit with 1 where the accuracy is lower")
+    parser.add_argument("--at-least", type=_share, metavar="ACCURACY", help="exit with 1 where the accuracy is lower")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     add_recording_options(parser)
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text} is not an accuracy")
+    return value
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -53,7 +61,8 @@ def execute(args: argparse.Namespace) -> int:
         for line in found.report.lines():
             note(f"{path}: {line}")
     for name, count in other.items():
-        note(f"left out: {count:,} windows of activity {name!r}, which the network does not know")
+        what = f"of activity {name!r}, which the network does not know" if name != "None" else "without an activity"
+        note(f"left out: {count:,} windows {what}")
     if not people:
         raise NumjazError("no window of an activity that the network knows; the recordings must state activities")
     figures = _figures(people, classes)
@@ -104,7 +113,7 @@ def _text(figures: dict[str, Any], classes: list[str], args: argparse.Namespace)
         for k, (name, row, r) in enumerate(zip(classes, matrix, recalls, strict=True))
     ]
     persons = [
-        [printable(who), f"{p['windows']:,}", f"{p['accuracy']:.3f}", f"{p['macro_f1']:.3f}"]
+        [who, f"{p['windows']:,}", f"{p['accuracy']:.3f}", f"{p['macro_f1']:.3f}"]
         for who, p in figures["per_person"].items()
     ]
     width = max(3, *(len(str(count)) for row in matrix for count in row))

@@ -152,10 +152,10 @@ class Hdf5:
                 raise NumjazError(f"{self.path}: {place} holds {stored:,} bytes; at most {limit:,} are read")
             return np.asarray(held[()])
 
-    def table(self, place: str, columns: int | None = None) -> Table:
+    def table(self, place: str, columns: int | None = None, kinds: str = "iuf") -> Table:
         """A long dataset of integers or floats, plain or deflated, to be read a slice at a time."""
         with self._told(place):
-            held = self._dataset(place, "iuf")
+            held = self._dataset(place, kinds)
             if len(held.shape) != (1 if columns is None else 2) or (columns is not None and held.shape[1] != columns):
                 wanted = "(n,)" if columns is None else f"(n, {columns})"
                 raise NumjazError(f"{self.path}: {place} has shape {held.shape}, expected {wanted}")

@@ -17,7 +17,9 @@ def whole(path: str | Path) -> Iterator[Path]:
 
     An error or an interrupt inside the block leaves ``path`` as it was and nothing beside it.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))  # a link stays a link
+    if target.exists() and not target.is_file():
+        raise NumjazError(f"{path}: not a regular file, so it is not replaced")
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
         os.close(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from io import BufferedReader
 from pathlib import Path
@@ -14,6 +15,12 @@ def open_regular(path: str | Path) -> BufferedReader:
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
             raise NumjazError(f"{path}: not a regular file")
-        return Path(path).open("rb")
+        # Opened without waiting, and looked at again: a pipe may have taken the file's place.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        file = os.fdopen(handle, "rb")
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            file.close()
+            raise NumjazError(f"{path}: not a regular file")
+        return file
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise NumjazError(f"{path}: {getattr(error, 'strerror', None) or error}") from None

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from numjaz.errors import NumjazError
 
 MAX_JSON = 16 << 20  # bytes
+MAX_DEPTH = 64
 
 
 def parse_json(text: str | bytes, where: str) -> Any:
@@ -25,7 +26,24 @@ def parse_json(text: str | bytes, where: str) -> Any:
         return values
 
     try:
-        return json.loads(text, parse_constant=constant, object_pairs_hook=unique)
+        values = json.loads(text, parse_constant=constant, object_pairs_hook=unique)
+        if _deeper(values, MAX_DEPTH):
+            raise RecursionError
+        return values
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         reason = "nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())[:160]
         raise NumjazError(f"{where}: not readable as JSON ({reason})") from None
+
+
+def _deeper(values: Any, depth: int) -> bool:
+    """Whether lists and objects stand in one another more than ``depth`` deep."""
+    level = [values]
+    for _ in range(depth + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(values: Any) -> list[Any]:
+    return list(values.values()) if isinstance(values, dict) else values if isinstance(values, list) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def load(path: str | Path, architecture: str | Path | Model | None = None, **opt
     """
     network = _architecture(architecture, options)
     given = Path(path)
-    if not given.exists():
+    if not os.path.exists(given):  # noqa: PTH110 - Path.exists raises for a name that is too long
         given = shipped_path(str(path)) or given
     with open_regular(given) as file:
         start = file.read(len(SIGNATURE))
@@ -80,4 +81,6 @@ def _architecture(architecture: str | Path | Model | None, options: dict[str, An
         raise NumjazError(
             f"option {next(iter(options))!r} goes with a builder's name as architecture ({', '.join(BUILDERS)})"
         )
-    return load(architecture) if isinstance(architecture, (str, Path)) else architecture
+    if architecture is None or isinstance(architecture, Model):
+        return architecture
+    return load(architecture)

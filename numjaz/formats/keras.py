@@ -14,7 +14,7 @@ from numjaz.formats.keras_config import nodes_of
 from numjaz.formats.keras_weights import has_layer_names, keras_order, legacy_tree, weights_tree
 from numjaz.layers import Array
 from numjaz.model import Model
-from numjaz.nodes import Node
+from numjaz.nodes import Node, owned_parameters
 
 TREES = ("layers", "_layer_checkpoint_dependencies")  # the first by 2.15 and Keras 3, the second by 2.12 to 2.14
 
@@ -34,7 +34,7 @@ def load_hdf5(file: Hdf5, architecture: Model | None) -> Model:
         if not isinstance(config, str):
             raise NumjazError(f"{file.path}: attribute model_config is not text")
         return _with_config(file, "model_weights", parse_json(config, f"{file.path}: model_config"), architecture)
-    if not any(file.exists(group) for group in TREES) and not has_layer_names(file):
+    if not any(file.exists(group) for group in TREES) and not has_layer_names(file, ""):
         raise NumjazError(f"{file.path}: an HDF5 file, but neither numjaz's nor one that Keras keeps weights in")
     if architecture is None:
         raise NumjazError(
@@ -70,14 +70,17 @@ def _with_config(file: Hdf5, root: str, config: Any, architecture: Model | None)
         raise NumjazError(f"{file.path}: the layers under {root} have not the names that the configuration gives them")
     version = file.attribute(root, "keras_version") if root else None
     provenance: Mapping[str, Any] = {"file": file.path, "framework": f"Keras {version}" if version else "Keras"}
-    return Model(nodes, arrays, outputs=outputs, provenance=provenance)
+    try:
+        return Model(nodes, arrays, outputs=outputs, provenance=provenance)
+    except NumjazError as error:
+        raise NumjazError(f"{file.path}: {error}") from None
 
 
 def _arrays(
     file: Hdf5, root: str, nodes: Sequence[Node], order: Sequence[tuple[str, str]]
 ) -> tuple[dict[str, Array], bool]:
     """The arrays, and whether names told which is which, not their order alone."""
-    if not any(file.exists(group) for group in TREES):
+    if root or has_layer_names(file, ""):
         return legacy_tree(file, root, nodes, order)
     if not file.exists(TREES[0]):
         raise NumjazError(
@@ -90,10 +93,10 @@ def _arrays(
 def _same_shape(model: Model, order: Sequence[tuple[str, str]]) -> str:
     """The layers that only their order tells apart, as text: the first such group."""
     groups: dict[Any, list[str]] = {}
+    owned = owned_parameters(model.nodes)
     for owner, kind in order:
-        shapes = tuple(p.shape for name, p in model.parameter_table.items() if name.startswith(owner + "/"))
-        if shapes:
-            groups.setdefault((kind, shapes), []).append(owner)
+        if owned[owner]:
+            groups.setdefault((kind, tuple(p.shape for p in owned[owner].values())), []).append(owner)
     twins = [owners for owners in groups.values() if len(owners) > 1]
     if not twins:
         return ""

@@ -7,6 +7,7 @@ refused by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from numjaz.errors import NumjazError
@@ -74,6 +75,7 @@ ONLY: dict[str, tuple[Any, ...]] = {
     "negative_slope": (0, 0.0, None),
     "threshold": (0, 0.0, None),
 }
+KERAS_PACKAGES = ("keras", "tf_keras", "tensorflow")
 DTYPES = ("float32", "float64")
 
 
@@ -98,7 +100,7 @@ def nodes_of(model: Config, source: str) -> tuple[list[Node], list[str], list[tu
             return nodes, outputs, order
     except NumjazError as error:
         raise NumjazError(f"{source}: {error}") from None
-    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, OverflowError, RecursionError) as error:
         raise NumjazError(
             f"{source}: the model's configuration is not as Keras writes it ({type(error).__name__}: {error})"
         ) from None
@@ -118,7 +120,6 @@ def _sequential(layers: list[Config]) -> list[Node]:
 
 def _functional(layers: list[Config]) -> tuple[list[Node], dict[tuple[str, int], str]]:
     """Nodes, and their names by (layer, which of its calls): a shared layer has several calls."""
-    waiting: list[Node] = []
     names: dict[tuple[str, int], str] = {}
     calls: list[tuple[str, Layer, list[tuple[str, int]], str]] = []
     for entry in layers:
@@ -128,15 +129,14 @@ def _functional(layers: list[Config]) -> tuple[list[Node], dict[tuple[str, int],
             name = owner if k == 0 else f"{owner}:{k}"
             names[owner, k] = name
             calls.append((name, layer, _history(call), owner))
-    waiting = [Node(name, layer, tuple((names[key], 0) for key in keys), owner) for name, layer, keys, owner in calls]
-    done: dict[str, Node] = {}
-    while waiting:
-        ready = [node for node in waiting if all(source in done for source, _ in node.inputs)]
-        if not ready:
-            raise NumjazError(f"layer {waiting[0].name!r} takes its input, at some remove, from itself")
-        done |= {node.name: node for node in ready}
-        waiting = [node for node in waiting if node.name not in done]
-    return list(done.values()), names
+    waiting = {name: Node(name, layer, tuple((names[k], 0) for k in keys), owner) for name, layer, keys, owner in calls}
+    try:
+        ready = TopologicalSorter(
+            {name: [source for source, _ in n.inputs] for name, n in waiting.items()}
+        ).static_order()
+        return [waiting[name] for name in ready], names
+    except CycleError as error:
+        raise NumjazError(f"layer {error.args[1][0]!r:.60} takes its input, at some remove, from itself") from None
 
 
 def _history(call: Any) -> list[tuple[str, int]]:
@@ -170,6 +170,12 @@ def _layer(entry: Config) -> Layer:
         raise NumjazError(
             f"layer {config.get('name', '?')!r:.60} is a {kind!r:.60}, which this version does not know; "
             f"known are {', '.join(TRANSLATORS)}"
+        )
+    module, registered = entry.get("module"), entry.get("registered_name")
+    if registered is not None or (module is not None and str(module).split(".")[0] not in KERAS_PACKAGES):
+        raise NumjazError(
+            f"layer {config.get('name', '?')!r:.60} is a class {kind} of {str(module or registered)!r:.60}, "
+            f"not Keras's own"
         )
     honoured, translate = TRANSLATORS[kind]
     for key, value in config.items():

@@ -19,7 +19,7 @@ from numjaz.layers import (
     Input,
     Layer,
 )
-from numjaz.nodes import Node, parameter_table
+from numjaz.nodes import Node, owned_parameters
 
 Order = Sequence[tuple[str, str]]  # (owner of the arrays, Keras class), in the order of Keras's model.layers
 
@@ -78,7 +78,7 @@ def weights_tree(file: Hdf5, nodes: Sequence[Node], order: Order) -> dict[str, A
 
     The counter runs over the layers of one class in Keras's order, those without arrays included.
     """
-    own = _parameters_by_owner(nodes)
+    own = _shapes_by_owner(nodes)
     groups: dict[str, str] = {}
     counters: dict[str, int] = {}
     for owner, kind in order:
@@ -109,7 +109,7 @@ def legacy_tree(file: Hdf5, root: str, nodes: Sequence[Node], order: Order) -> t
     Where the file's layers with arrays have not the names of the network's, they are matched one by
     one in their order. The second value says whether the names agreed.
     """
-    own = _parameters_by_owner(nodes)
+    own = _shapes_by_owner(nodes)
     at = f"{root}/" if root else ""
     paths: dict[str, list[str]] = {}
     for layer in _names(file, root, "layer_names"):
@@ -128,17 +128,25 @@ def legacy_tree(file: Hdf5, root: str, nodes: Sequence[Node], order: Order) -> t
                 f"{file.path}: {at}{layer} holds {len(held)} arrays "
                 f"where {owner!r} has {len(names)} ({', '.join(names)})"
             )
-        for path, name in zip(held, names, strict=True):
-            said = path.removesuffix(":0").rsplit("/", 1)[-1]
-            if said != name.rsplit("/", 1)[-1]:
-                raise NumjazError(f"{file.path}: {path} stands where {owner}/{name} is due")
-            arrays[f"{owner}/{name}"] = file.array(path, own[owner][name])
+        for name in names:
+            # By name, not by place: Keras writes what is frozen behind what is not.
+            found = [path for path in held if _side_and_leaf(path) == tuple(name.rpartition("/")[::2])]
+            if len(found) != 1:
+                raise NumjazError(f"{file.path}: {at}{layer} holds {len(found)} arrays that could be {owner}/{name}")
+            arrays[f"{owner}/{name}"] = file.array(found[0], own[owner][name])
     return arrays, named
 
 
-def has_layer_names(file: Hdf5) -> bool:
-    """Whether a file has a legacy tree at its root."""
-    return any(file.attribute("", name) is not None for name in ("layer_names", "layer_names0"))
+def _side_and_leaf(path: str) -> tuple[str, str]:
+    """``…/forward_gru/gru_cell/kernel:0`` -> ``forward``, ``kernel``."""
+    *folders, leaf = path.removesuffix(":0").split("/")
+    sides = [folder.split("_")[0] for folder in folders[-2:] if folder.startswith(("forward_", "backward_"))]
+    return (sides[-1] if sides else ""), leaf
+
+
+def has_layer_names(file: Hdf5, root: str) -> bool:
+    """Whether a file has a legacy tree there."""
+    return any(file.attribute(root, name) is not None for name in ("layer_names", "layer_names0"))
 
 
 def _names(file: Hdf5, place: str, attribute: str) -> list[str]:
@@ -162,12 +170,8 @@ def _names(file: Hdf5, place: str, attribute: str) -> list[str]:
     return list(names)
 
 
-def _parameters_by_owner(nodes: Sequence[Node]) -> dict[str, dict[str, tuple[int, ...]]]:
-    table = parameter_table(nodes)
-    return {
-        node.owner: {n[len(node.owner) + 1 :]: p.shape for n, p in table.items() if n.startswith(node.owner + "/")}
-        for node in nodes
-    }
+def _shapes_by_owner(nodes: Sequence[Node]) -> dict[str, dict[str, tuple[int, ...]]]:
+    return {owner: {name: p.shape for name, p in own.items()} for owner, own in owned_parameters(nodes).items()}
 
 
 def _places(group: str, names: Sequence[str]) -> dict[str, list[str]]:

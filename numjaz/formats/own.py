@@ -29,6 +29,7 @@ from numjaz.nodes import WINDOW, Node, parameter_table
 
 FORMAT = "numjaz"
 VERSION = 1
+MAX_GOLDEN = 1 << 20  # bytes of the golden case's input, and of its output
 
 
 def save(model: Model, path: str | Path) -> None:
@@ -50,7 +51,7 @@ def load(file: Hdf5) -> Model:
     """Read a model from an opened file."""
     version = file.attribute("", "version")
     if version != VERSION:
-        raise NumjazError(f"{file.path}: numjaz format version {version!r}; this numjaz reads version {VERSION}")
+        raise NumjazError(f"{file.path}: numjaz format version {version!r:.60}; this numjaz reads version {VERSION}")
     where = f"{file.path}: description"
     description = parse_json(file.array("description", kinds="u", limit=MAX_JSON).tobytes(), where)
     try:
@@ -60,11 +61,11 @@ def load(file: Hdf5) -> Model:
         model = Model(
             nodes,
             arrays,
-            outputs=_entry(description, "outputs", list),
-            classes=_entry(description, "classes", list, None),
+            outputs=_texts(description, "outputs"),
+            classes=_texts(description, "classes") if description.get("classes") is not None else None,
             contract=Contract.from_dict(contract) if contract is not None else None,
             provenance=_entry(description, "provenance", dict),
-            golden=Golden(file.array("golden/x"), file.array("golden/y")),
+            golden=Golden(file.array("golden/x", limit=MAX_GOLDEN), file.array("golden/y", limit=MAX_GOLDEN)),
         )
     except NumjazError as error:
         message = str(error)
@@ -96,7 +97,7 @@ def _node(entry: Any) -> Node:
     if not all(isinstance(i, list) and len(i) == 2 and isinstance(i[0], str) and type(i[1]) is int for i in inputs):
         raise NumjazError("a node's inputs are not (node, output) pairs")
     name = _entry(entry, "name", str)
-    if not name or name.startswith("/") or "\0" in name or ".." in name.split("/"):
+    if name.startswith("/") or ".." in name.split("/"):
         raise NumjazError(f"a node cannot be named {name!r:.60}")
     return Node(
         name,
@@ -115,11 +116,19 @@ def _entry(values: Any, key: str, kind: type, *default: Any) -> Any:
     return value
 
 
+def _texts(values: Any, key: str) -> list[str]:
+    texts: list[str] = _entry(values, key, list)
+    for text in texts:
+        if not isinstance(text, str):
+            raise NumjazError(f"entry {key!r} must hold text, not {text!r:.60}")
+    return texts
+
+
 def _make_golden(model: Model) -> Golden:
     """A seeded input, at the window's length, and what the network gives for it in float64."""
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise NumjazError("a network with several inputs or outputs cannot be saved by this version")
     (features,) = (node.layer.features for node in model.nodes if isinstance(node.layer, Input))
-    window = model.contract.window if model.contract else WINDOW
+    window = min(model.contract.window if model.contract else WINDOW, MAX_GOLDEN // (8 * features))
     x = np.random.default_rng(0).standard_normal((1, window, features))
     return Golden(x, model.predict(x))

@@ -43,10 +43,10 @@ LAYERS: dict[str, type[Layer]] = {
 
 def layer_from_config(config: Any) -> Layer:
     """The inverse of ``Layer.config``; an unknown class or option raises `NumjazError`."""
-    if not isinstance(config, dict) or config.get("class") not in LAYERS:
-        name = config.get("class") if isinstance(config, dict) else config
+    name = config.get("class") if isinstance(config, dict) else config
+    if not isinstance(config, dict) or not isinstance(name, str) or name not in LAYERS:
         raise NumjazError(f"unknown layer {name!r:.60}; known are {', '.join(LAYERS)}")
-    kind = LAYERS[config["class"]]
+    kind = LAYERS[name]
     options = {
         name: layer_from_config(v) if isinstance(v, dict) else v for name, v in config.items() if name != "class"
     }

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from numjaz.errors import NumjazError
 from numjaz.signal.columns import TIME_UNITS, time_unit_of_steps
-from numjaz.signal.recording import Piece, Recording, Report
+from numjaz.signal.recording import OWN_TIMES, Piece, Recording, Report
 from numjaz.signal.text import TO_NS
 
 ROWS = 65_536  # of one piece
-MAX_RATIO = 200  # unpacked over packed bytes
+MAX_RATIO = 20  # unpacked over packed bytes; recordings reach 5
+MAX_UNPACKED = 16 << 20  # bytes that any archive may unpack to
 VALUES = ("acceleration", "accel", "acc", "xyz", "values", "data")
 GYRO = ("gyroscope", "gyro", "rotation")
 TIME = (
@@ -28,14 +29,14 @@ TIME = (
 )
 
 
-def read_arrays(path: Path, *, rate_hz: float | None, time_unit: str | None) -> Recording:
+def read_arrays(path: Path, *, archive: bool, rate_hz: float | None, time_unit: str | None) -> Recording:
     """A ``.npy`` of shape (n, 3) or (n, 6), or a ``.npz``.
 
     The ``.npz`` holds ``acceleration`` (n, 3) and may hold ``gyroscope`` (n, 3), ``time`` (n,), also
     as ``time_s``, ``time_ms``, ``time_us``, ``time_ns``, ``rate_hz``, ``subject`` and ``activity``.
     """
     source = str(path)
-    arrays = _load(path)
+    arrays = _load(path, archive)
     values = _pick(arrays, VALUES)
     if values is None:
         raise NumjazError(f"{source}: no array named {', '.join(VALUES)}; it holds {', '.join(arrays) or 'none'}")
@@ -71,42 +72,50 @@ def read_arrays(path: Path, *, rate_hz: float | None, time_unit: str | None) -> 
     else:
         assert rate is not None
         time_ns = np.rint(np.arange(len(values)) * (1e9 / rate)).astype(np.int64)
-    subject = str(arrays["subject"]) if "subject" in arrays and arrays["subject"].ndim == 0 else ""
-    labels = arrays.get("activity")
-    if labels is not None and labels.shape not in ((), (len(values),)):
-        raise NumjazError(f"{source}: activity has shape {labels.shape}; expected one label, or one a sample")
+    labels = {name: _labels(arrays, name, len(values), source) for name in ("subject", "activity")}
 
     def pieces(report: Report) -> Iterator[Piece]:
         if assumed:
             report.assume(assumed)
-        for a, b, activity in _label_runs(labels, len(values)):
+        if time is not None and rate_hz is not None:
+            report.assume(OWN_TIMES)
+        for a, b in _runs(labels, len(values)):
+            subject, activity = (None if held is None else str(held[a]) for held in labels.values())
             for c in range(a, b, ROWS):
                 part = slice(c, min(c + ROWS, b))
-                yield Piece(time_ns[part], values[part].astype(np.float64), subject, activity)
+                yield Piece(time_ns[part], values[part].astype(np.float64), subject or "", activity)
 
     return Recording(source, ("ax", "ay", "az", "wx", "wy", "wz")[: values.shape[1]], pieces)
 
 
-def _label_runs(labels: NDArray[Any] | None, n: int) -> Iterator[tuple[int, int, str | None]]:
-    if labels is None or labels.ndim == 0:
-        yield 0, n, None if labels is None else str(labels)
-        return
-    bounds = [0, *(np.flatnonzero(labels[1:] != labels[:-1]) + 1).tolist(), n]
-    for a, b in pairwise(bounds):
-        yield a, b, str(labels[a])
+def _labels(arrays: Mapping[str, NDArray[Any]], name: str, n: int, source: str) -> NDArray[Any] | None:
+    """One label a sample, from one for all or one each."""
+    held = arrays.get(name)
+    if held is None:
+        return None
+    if held.shape not in ((), (n,)):
+        raise NumjazError(f"{source}: {name} has shape {held.shape}; expected one label, or one a sample")
+    return np.broadcast_to(np.char.decode(held, "utf-8") if held.dtype.kind == "S" else held, (n,))
 
 
-def _load(path: Path) -> dict[str, NDArray[Any]]:
+def _runs(labels: Mapping[str, NDArray[Any] | None], n: int) -> Iterator[tuple[int, int]]:
+    """First and last row of every run in which no label changes."""
+    changes = np.zeros(max(n - 1, 0), dtype=np.bool_)
+    for held in labels.values():
+        if held is not None:
+            changes |= held[1:] != held[:-1]
+    yield from pairwise([0, *(np.flatnonzero(changes) + 1).tolist(), n])
+
+
+def _load(path: Path, archive: bool) -> dict[str, NDArray[Any]]:
     try:
         size = path.stat().st_size
-        if path.suffix == ".npy":
-            return {"values": np.load(path, mmap_mode="r", allow_pickle=False)}
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > MAX_RATIO * size:
-            raise NumjazError(
-                f"{path}: {size:,} bytes would unpack to {unpacked:,}; at most {MAX_RATIO} times as many are read"
-            )
+        if not archive:
+            return {"values": np.lib.format.open_memmap(path, mode="r")}
+        with zipfile.ZipFile(path) as held_archive:
+            unpacked = sum(entry.file_size for entry in held_archive.infolist())
+        if unpacked > max(MAX_RATIO * size, MAX_UNPACKED):
+            raise NumjazError(f"{path}: {size:,} bytes would unpack to {unpacked:,}; that is no recording")
         with np.load(path, allow_pickle=False) as held:
             return {
                 name: held[name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,7 +26,14 @@ ALIASES: dict[str, str] = {
 
 ROLES = ("time", "ax", "ay", "az", "wx", "wy", "wz", "subject", "activity")
 TIME_UNITS = {"s": "s", "sec": "s", "seconds": "s", "ms": "ms", "us": "us", "µs": "us", "ns": "ns"}
-HEADER_UNITS = {"g": "g", "m/s2": "m/s2", "m/s^2": "m/s2", "m/s²": "m/s2", "mg": "mg"}
+HEADER_UNITS = {
+    **dict.fromkeys(("m/s2", "m/s^2", "m/s²", "ms-2", "m/s/s"), "m/s2"),
+    **dict.fromkeys(("rad/s", "rads-1"), "rad/s"),
+    **dict.fromkeys(("deg/s", "°/s", "dps"), "deg/s"),
+    "g": "g",
+    "mg": "mg",
+}
+"""Units as headers state them, without spaces."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +46,8 @@ class Columns:
     activity: int | None
     count: int
     time_unit: str | None = None
-    unit: str | None = None
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        return ("ax", "ay", "az", "wx", "wy", "wz")[: len(self.axes)]
+    channels: tuple[str, ...] = ("ax", "ay", "az")
+    units: tuple[str, ...] = ()
 
     def with_unit(self, time_unit: str) -> Columns:
         """The same with another unit of time."""
@@ -86,23 +90,24 @@ def read_header(line: str, source: str, given: Mapping[str, str] | None) -> tupl
     missing = [f"a{axis}" for axis in AXES if f"a{axis}" not in found]
     rotation = [f"w{axis}" for axis in AXES if f"w{axis}" in found]
     if missing and len(missing) == len(rotation) == 3:  # a gyroscope's file on its own
-        axes: tuple[int, ...] = tuple(found[f"w{axis}"] for axis in AXES)
+        channels: tuple[str, ...] = ("wx", "wy", "wz")
     elif missing:
         raise NumjazError(
             f"{source}: no column for {missing[0]}; the columns are {_listed(names)}; "
             f"--columns {missing[0]}=NAME names it"
         )
     else:
-        axes = tuple(found[role] for role in ("ax", "ay", "az", *(rotation if len(rotation) == 3 else ())))
+        channels = ("ax", "ay", "az", *(rotation if len(rotation) == 3 else ()))
     return (
         Columns(
             time=found.get("time"),
-            axes=axes,
+            axes=tuple(found[role] for role in channels),
             subject=found.get("subject"),
             activity=found.get("activity"),
             count=len(names),
             time_unit=TIME_UNITS.get(unit.get("time", "")),
-            unit=HEADER_UNITS.get(unit.get("ax", "")),
+            channels=channels,
+            units=tuple(unit.get(role, "") for role in channels),
         ),
         delimiter,
     )
@@ -142,3 +147,19 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def stated_unit(
+    channels: tuple[str, ...], units: tuple[str, ...], first: str, known: Container[str], source: str
+) -> str:
+    """The unit that a header states of the channels that begin with ``first``, or an empty text."""
+    stated = {unit for channel, unit in zip(channels, units, strict=True) if channel.startswith(first)}
+    if len(stated) > 1:
+        raise NumjazError(
+            f"{source}: the columns state different units ({', '.join(sorted(stated))}); an option decides"
+        )
+    unit = HEADER_UNITS.get(*2 * [re.sub(r"\s", "", min(stated, default=""))])
+    if unit and unit not in known:
+        option = "--units" if first == "a" else "--gyro-units"
+        raise NumjazError(f"{source}: the unit {unit!r} of the header is not known; {option} states it")
+    return unit

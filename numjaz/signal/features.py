@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from numjaz.contract import STANDARD_GRAVITY, Contract
+from numjaz.contract import GRAVITY, Contract
 from numjaz.errors import NumjazError
 from numjaz.signal.recording import Floats, Piece
 
@@ -22,7 +22,9 @@ SOME_GRAVITY = 6.0  # m/s²: medians of |a| of worn devices with gravity lie abo
 TOO_MUCH = 30.0  # m/s²: no worn device has a median |a| beyond
 
 
-def checked(pieces: Iterable[Piece], *, gravity: bool, source: str) -> Iterator[Piece]:
+def checked(
+    pieces: Iterable[Piece], *, gravity: bool, source: str, mend: str = "--unchecked runs as it is"
+) -> Iterator[Piece]:
     """Refuse a subject whose |a| cannot be what the network was trained on.
 
     The median |a| of each subject's first 4,096 samples tells whether gravity is in it, and whether
@@ -36,12 +38,12 @@ def checked(pieces: Iterable[Piece], *, gravity: bool, source: str) -> Iterator[
             count += len(piece.time_ns)
             if count >= CHECKED_SAMPLES:
                 break
-        _check(first, gravity, source)
+        _check(first, gravity, source, mend)
         yield from first
         yield from of_one  # noqa: B031 - the rest, after the pieces that were looked at
 
 
-def _check(pieces: list[Piece], gravity: bool, source: str) -> None:
+def _check(pieces: list[Piece], gravity: bool, source: str, mend: str) -> None:
     values = np.concatenate([piece.values[:, :3] for piece in pieces])[:CHECKED_SAMPLES]
     values = values[np.isfinite(values).all(axis=1)]
     if not len(values):
@@ -55,19 +57,14 @@ def _check(pieces: list[Piece], gravity: bool, source: str) -> None:
     if 0.8 <= median <= 1.6 and low > 0.5 * median:  # near 1 and seldom near 0: gravity, counted in g
         raise NumjazError(f"{found}, as if it were in g; --units g converts it")
     if median > TOO_MUCH:
-        unit = min(("mg", "g/64"), key=lambda name: abs(np.log(median * ACCELERATION_UNITS[name] / STANDARD_GRAVITY)))
-        raise NumjazError(
-            f"{found}, which no worn sensor measures; if the file is in {unit}, --units {unit} converts it"
-        )
+        raise NumjazError(f"{found}, which no worn sensor measures; --units states the file's unit (g, mg, g/64)")
     if gravity:
         raise NumjazError(
             f"{found}, so gravity is missing, which this network was trained with; "
-            f"--gravity FILE adds the gravity sensor's recording, --unchecked runs as it is"
+            f"--gravity FILE adds the gravity sensor's recording, {mend}"
         )
     if median >= SOME_GRAVITY:
-        raise NumjazError(
-            f"{found}, so gravity is in it, which this network was trained without; --unchecked runs as it is"
-        )
+        raise NumjazError(f"{found}, so gravity is in it, where none is wanted; {mend}")
 
 
 def features(values: Floats, contract: Contract) -> Floats:
@@ -96,9 +93,9 @@ def features(values: Floats, contract: Contract) -> Floats:
         square = (values[:, :3] ** 2).sum(axis=1, keepdims=True)  # (n, 3) -> (n, 1)
         if contract.magnitude == "root_minus_g":
             with np.errstate(invalid="ignore"):
-                out = np.sqrt(square - STANDARD_GRAVITY)
+                out = np.sqrt(square - GRAVITY)
         else:
-            out = np.sqrt(square) - (STANDARD_GRAVITY if contract.magnitude == "minus_g" else 0.0)
+            out = np.sqrt(square) - (GRAVITY if contract.magnitude == "minus_g" else 0.0)
     if contract.mean is not None and contract.std is not None:
         out = (out - np.array(contract.mean)) / np.array(contract.std)
     return out

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from numjaz.contract import STANDARD_GRAVITY
+from numjaz.contract import GRAVITY
 from numjaz.errors import NumjazError
 from numjaz.signal.recording import Floats, Piece, Recording, Report
 
@@ -49,6 +49,8 @@ def simulate_gait(phases: Sequence[tuple[str, float]] = PHASES, *, rate_hz: floa
     Recording
         With the phases as its activities.
     """
+    if isinstance(phases, str) or not all(isinstance(phase, (tuple, list)) and len(phase) == 2 for phase in phases):
+        raise NumjazError(f"phases are pairs of an activity and its seconds, not {phases!r:.60}")
     for name, seconds in phases:
         if name not in GAITS or not 0 < seconds <= 86_400:
             raise NumjazError(f"a phase is {', '.join(GAITS)} and its seconds, up to a day, not {name!r}, {seconds!r}")
@@ -73,7 +75,7 @@ def _wrist(n: int, rate_hz: float, steps_hz: float, rise: float, swing: float, r
     w = 2 * np.pi * pace
     phase = np.cumsum(w) / rate_hz
     up = -rise * w**2 * (np.cos(phase) + SECOND_HARMONIC * np.cos(2 * phase))
-    up = np.maximum(up, -STANDARD_GRAVITY) + STANDARD_GRAVITY  # what holds the body up, m/s²
+    up = np.maximum(up, -GRAVITY) + GRAVITY  # what holds the body up, m/s²
     angle, rate = swing * np.sin(phase / 2), swing * w / 2 * np.cos(phase / 2)
     along = -ARM * swing * (w / 2) ** 2 * np.sin(phase / 2) + up * np.sin(angle)
     towards = ARM * rate**2 + up * np.cos(angle)

@@ -36,7 +36,7 @@ def read_hdf5(path: Path, *, people: Sequence[str] | None, rate_hz: float | None
 
     def pieces(report: Report) -> Iterator[Piece]:
         with Hdf5(path) as file:
-            xyz, steps = file.table("xyz", 3), file.table("dt_us")
+            xyz, steps = file.table("xyz", 3), file.table("dt_us", kinds="iu")
             for subject, activity, start, length, t0_ns, timed in segments:
                 if people is not None and subject not in people:
                     continue
@@ -87,10 +87,10 @@ def _segments(file: Hdf5, codes: int) -> list[tuple[str, int, int, int, int, boo
         for s, a, b, n, t, h in zip(*(c.tolist() for c in columns), strict=True)
     ]
     total = len(file.table("xyz", 3))
-    if len(file.table("dt_us")) != total:
+    if len(file.table("dt_us", kinds="iu")) != total:
         raise NumjazError(f"{file.path}: dt_us and xyz differ in length")
-    for subject, activity, start, length, *_ in rows:
-        if start < 0 or length < 1 or start + length > total or not 0 <= activity < codes:
+    for subject, activity, start, length, t0, _ in rows:
+        if start < 0 or length < 1 or start + length > total or not 0 <= activity < codes or abs(t0) > 2**62:
             raise NumjazError(f"{file.path}: a segment of subject {subject} points outside the file")
     return rows
 

@@ -26,6 +26,7 @@ def joined(recording: Recording, other: Recording, what: str, combine: Callable[
         if not tracks:
             tracks.update(_tracks(other))
         subjects = {subject for subject, _ in tracks}
+        passed_over = False  # a piece that began a stretch and had no partner
         for piece in recording.pieces(report):
             # A recording that names no subject or activity joins with whatever the other names.
             key = (piece.subject, piece.activity)
@@ -37,8 +38,11 @@ def joined(recording: Recording, other: Recording, what: str, combine: Callable[
             )
             report.skip(f"row(s) without the {what}", int((~near).sum()))
             report.rows += int((~near).sum())
+            begins, passed_over = piece.begins or passed_over, (piece.begins or passed_over) and not near.any()
             if near.any():
-                yield piece._replace(time_ns=piece.time_ns[near], values=combine(piece.values[near], values))
+                yield piece._replace(
+                    begins=begins, time_ns=piece.time_ns[near], values=combine(piece.values[near], values)
+                )
 
     return Recording(f"{recording.source} + {other.source}", recording.channels, pieces)
 

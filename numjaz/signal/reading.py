@@ -12,10 +12,12 @@ from numjaz.doors.hdf5 import SIGNATURE
 from numjaz.doors.regular import open_regular
 from numjaz.errors import NumjazError
 from numjaz.signal.arrays import read_arrays
-from numjaz.signal.features import ACCELERATION_UNITS, ROTATION_UNITS
+from numjaz.signal.columns import stated_unit
+from numjaz.signal.features import ACCELERATION_UNITS, ROTATION_UNITS, checked
 from numjaz.signal.hdf5 import read_hdf5
 from numjaz.signal.join import joined
-from numjaz.signal.recording import Floats, Piece, Recording, Report
+from numjaz.signal.recording import Floats, Piece, Recording, Report, only
+from numjaz.signal.standard_input import spooled
 from numjaz.signal.text import read_text
 
 
@@ -26,7 +28,7 @@ def read_recording(
     gravity: str | Path | None = None,
     rate_hz: float | None = None,
     units: str | None = None,
-    gyro_units: str = "rad/s",
+    gyro_units: str | None = None,
     columns: Mapping[str, str] | None = None,
     time_unit: str | None = None,
     people: Sequence[str] | None = None,
@@ -49,8 +51,8 @@ def read_recording(
         The rate of samples that carry no timestamps.
     units : str, optional
         ``m/s2``, ``g``, ``mg`` or ``g/64``; a CSV header's own where not given, else m/s².
-    gyro_units : str
-        ``rad/s`` or ``deg/s``.
+    gyro_units : str, optional
+        ``rad/s`` or ``deg/s``; a CSV header's own where not given, else rad/s.
     columns : mapping, optional
         For CSV: from time, ax, ay, az, wx, wy, wz, subject, activity to the columns' names.
     time_unit : str, optional
@@ -71,26 +73,24 @@ def read_recording(
     """
     if rate_hz is not None and not (math.isfinite(rate_hz) and rate_hz > 0):
         raise NumjazError(f"rate_hz must be a positive number, not {rate_hz!r}")
-    if units is not None and units not in ACCELERATION_UNITS:
-        raise NumjazError(f"units {units!r} are not one of {', '.join(ACCELERATION_UNITS)}")
-    if gyro_units not in ROTATION_UNITS:
-        raise NumjazError(f"gyro units {gyro_units!r} are not one of {', '.join(ROTATION_UNITS)}")
+    _check_unit("units", units, ACCELERATION_UNITS)
+    _check_unit("gyro units", gyro_units, ROTATION_UNITS)
 
-    def read(path: str | Path) -> tuple[Recording, str | None]:
-        return _read(path, rate_hz, columns, time_unit, people)
+    def read(path: str | Path) -> Recording:
+        recording, stated = _read(path, rate_hz, columns, time_unit, people)
+        return _in_si(recording, stated, units, gyro_units)
 
-    recording, stated = read(path)
-    turn = ROTATION_UNITS[gyro_units]
-    recording = _scaled(recording, ACCELERATION_UNITS[units or stated or "m/s2"], turn)
+    recording = read(path)
+    if recording.channels[0] != "ax":
+        raise NumjazError(
+            f"{recording.source}: holds a gyroscope alone; it goes with an accelerometer's as --gyro FILE"
+        )
     if gravity is not None:
-        other, stated = read(gravity)
-        other = _scaled(other, ACCELERATION_UNITS[units or stated or "m/s2"], turn)
-        recording = joined(recording, other, "gravity sensor", _added)
+        recording = joined(_without_gravity(recording), read(gravity), "gravity sensor", _added)
     if gyro is not None:
         if len(recording.channels) == 6:
             raise NumjazError(f"{recording.source}: holds a gyroscope already; leave --gyro out")
-        other = _scaled(read(gyro)[0], turn, turn)
-        recording = joined(recording, other, "gyroscope", _beside)
+        recording = joined(recording, _rotation(read(gyro)), "gyroscope", _beside)
         recording = Recording(recording.source, ("ax", "ay", "az", "wx", "wy", "wz"), recording.pieces)
     return recording
 
@@ -101,33 +101,79 @@ def _read(
     columns: Mapping[str, str] | None,
     time_unit: str | None,
     people: Sequence[str] | None,
-) -> tuple[Recording, str | None]:
-    source = str(path)
-    if source == "-":
-        from numjaz.signal.standard_input import spooled
+) -> tuple[Recording, tuple[str, ...]]:
+    """A recording in its own units, and the units that it states."""
+    source, start = ("standard input", b"") if str(path) == "-" else (str(path), _start(path))
+    if start == SIGNATURE:
+        _refuse_columns(source, columns)
+        return read_hdf5(Path(path), people=people, rate_hz=rate_hz), ()
+    archive = start.startswith(b"PK\x03\x04")
+    if archive or start.startswith(b"\x93NUMPY"):
+        _refuse_columns(source, columns)
+        recording = read_arrays(Path(path), archive=archive, rate_hz=rate_hz, time_unit=time_unit)
+        stated: tuple[str, ...] = ()
+    else:
+        text = Path(path) if start else spooled()
+        recording, stated = read_text(text, rate_hz=rate_hz, columns=columns, time_unit=time_unit, source=source)
+    return (recording if people is None else only(recording, people)), stated
 
-        return read_text(
-            spooled(), people=people, rate_hz=rate_hz, columns=columns, time_unit=time_unit, source="standard input"
-        )
+
+def _start(path: str | Path) -> bytes:
     with open_regular(path) as file:
         start = file.read(len(SIGNATURE))
-    if start == SIGNATURE:
-        return read_hdf5(Path(path), people=people, rate_hz=rate_hz), None
-    if start[:6] == b"\x93NUMPY" or start[:4] == b"PK\x03\x04":
-        return read_arrays(Path(path), rate_hz=rate_hz, time_unit=time_unit), None
-    return read_text(Path(path), people=people, rate_hz=rate_hz, columns=columns, time_unit=time_unit, source=source)
+    if not start:
+        raise NumjazError(f"{path}: empty")
+    return start
 
 
-def _scaled(recording: Recording, acceleration: float, rotation: float) -> Recording:
-    if acceleration == rotation == 1.0:
+def _check_unit(what: str, unit: str | None, known: Mapping[str, float]) -> None:
+    if unit is not None and unit not in known:
+        raise NumjazError(f"{what} {unit!r} are not one of {', '.join(known)}")
+
+
+def _refuse_columns(source: str, columns: Mapping[str, str] | None) -> None:
+    if columns is not None:
+        raise NumjazError(f"{source}: --columns goes with CSV and TSV")
+
+
+def _in_si(recording: Recording, stated: tuple[str, ...], units: str | None, gyro_units: str | None) -> Recording:
+    """The recording in m/s² and rad/s: by the option, else by what the header states."""
+    channels, source = recording.channels, recording.source
+    stated = stated or ("",) * len(channels)
+    unit = units or stated_unit(channels, stated, "a", ACCELERATION_UNITS, source) or "m/s2"
+    turn = gyro_units or stated_unit(channels, stated, "w", ROTATION_UNITS, source) or "rad/s"
+    factors = np.array([ACCELERATION_UNITS[unit] if name[0] == "a" else ROTATION_UNITS[turn] for name in channels])
+    if (factors == 1.0).all():
         return recording
-    factors = np.array([acceleration] * 3 + [rotation] * (len(recording.channels) - 3))
 
     def pieces(report: Report) -> Iterator[Piece]:
         for piece in recording.pieces(report):
             yield piece._replace(values=piece.values * factors)
 
-    return Recording(recording.source, recording.channels, pieces)
+    return Recording(source, channels, pieces)
+
+
+def _rotation(recording: Recording) -> Recording:
+    """A gyroscope's three channels: those that are named so, else (x, y, z) of its own file."""
+    if len(recording.channels) == 3:
+        return recording
+
+    def pieces(report: Report) -> Iterator[Piece]:
+        for piece in recording.pieces(report):
+            yield piece._replace(values=piece.values[:, 3:])
+
+    return Recording(recording.source, recording.channels[3:], pieces)
+
+
+def _without_gravity(recording: Recording) -> Recording:
+    """The same, refused where gravity is in it already."""
+    return Recording(
+        recording.source,
+        recording.channels,
+        lambda report: checked(
+            recording.pieces(report), gravity=False, source=recording.source, mend="leave --gravity out"
+        ),
+    )
 
 
 def _added(values: Floats, gravity: Floats) -> Floats:

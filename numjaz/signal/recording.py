@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from numjaz.errors import NumjazError
+
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
+
+
+OWN_TIMES = "the file's own times; --rate is for samples that have none"
 
 
 class Piece(NamedTuple):
@@ -130,6 +135,22 @@ class Recording:
     source: str
     channels: tuple[str, ...]
     pieces: Callable[[Report], Iterator[Piece]]
+
+
+def only(recording: Recording, people: Sequence[str]) -> Recording:
+    """A recording of these subjects alone; nothing joins across the rows that are left out."""
+
+    def pieces(report: Report) -> Iterator[Piece]:
+        missing, passed_over = set(people), False
+        for piece in recording.pieces(report):
+            if piece.subject in people:
+                missing.discard(piece.subject)
+                yield piece._replace(begins=piece.begins or passed_over)
+            passed_over = piece.subject not in people
+        if missing:
+            raise NumjazError(f"{recording.source}: no subject {min(missing)} in it")
+
+    return Recording(recording.source, recording.channels, pieces)
 
 
 def _times(count: int, one: str, many: str) -> str:

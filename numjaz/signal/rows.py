@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
@@ -19,6 +20,7 @@ from numjaz.signal.recording import Report
 
 BLOCK_BYTES = 1 << 20
 MAX_LINE = 1 << 16  # bytes
+INTEGER = re.compile(r"[-+]?(\d{1,18}|[1-8]\d{18})")  # that int64 holds
 
 
 @dataclass(frozen=True)
@@ -46,21 +48,21 @@ def parsed(path: Path, layout: Layout, report: Report, source: str) -> Iterator[
     Times are int64 for as long as the text holds integers, so that nanoseconds lose nothing. Lines
     that cannot be read are counted; where none can, `NumjazError` shows the first.
     """
-    cells = _cells(layout.columns, "i8")
+    integer, floating = _cells(layout.columns, "i8"), _cells(layout.columns, "f8")
     good = 0
     for number, lines in _lines(path, layout, source):
-        table = _quickly(lines, layout, cells)
-        if table is None and cells != (floating := _cells(layout.columns, "f8")):
-            table = _quickly(lines, layout, floating)
-            cells = floating if table is not None else cells
+        table = _quickly(lines, layout, integer)
         if table is None:
-            table = _one_by_one(number, lines, layout, cells, report)
+            table = _quickly(lines, layout, floating)
+            if table is None:
+                table = _one_by_one(number, lines, layout, integer, floating, report)
         good += len(table)
         if len(table):
             yield table
     if not good:
         first = next(iter(report.examples.values()), "")
-        raise NumjazError(f"{source}: no row that could be read{' (' + first + ')' if first else ''}")
+        hint = "; every cell must be a number with a decimal point" if first else ""
+        raise NumjazError(f"{source}: no row that could be read{' (' + first + ')' if first else ''}{hint}")
 
 
 def decoded(text: bytes, source: str, number: int) -> str:
@@ -98,35 +100,46 @@ def _quickly(lines: Sequence[str], layout: Layout, cells: Sequence[Cell]) -> NDA
             return None
         regular = [line.replace(";", "") for line in regular]
     try:
-        return np.loadtxt(
-            regular,
-            _dtype(cells),
-            delimiter=layout.delimiter,
-            usecols=[cell.column for cell in cells],
-            comments=None,
-            quotechar='"',
-            ndmin=1,
-        )
-    except (ValueError, OverflowError):
+        with warnings.catch_warnings():
+            # Before NumPy 2.3 a fraction where an integer is due is cut off, with this warning alone.
+            warnings.simplefilter("error", DeprecationWarning)
+            return np.loadtxt(
+                regular,
+                _dtype(cells),
+                delimiter=layout.delimiter,
+                usecols=[cell.column for cell in cells],
+                comments=None,
+                quotechar='"',
+                ndmin=1,
+            )
+    except (ValueError, OverflowError, DeprecationWarning):
         return None
 
 
 def _one_by_one(
-    number: int, lines: Sequence[str], layout: Layout, cells: Sequence[Cell], report: Report
+    number: int,
+    lines: Sequence[str],
+    layout: Layout,
+    integer: Sequence[Cell],
+    floating: Sequence[Cell],
+    report: Report,
 ) -> NDArray[Any]:
     """The rows of a block with irregular lines; each kind of irregularity is counted."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
+    whole = True  # whether every time is an integer
     for k, line in enumerate(lines):
         where = f"line {number + k}: {line.strip()[:60]!r}"
         for record in _records(line, layout, report):
             parts = [part.strip().strip('"') for part in record.split(layout.delimiter)]
             try:
-                rows.append(tuple(_value(parts[cell.column], cell.dtype) for cell in cells))
+                texts = [(cell.name, parts[cell.column]) for cell in integer]
+                rows.append(tuple(_value(name, text) for name, text in texts))
+                whole = whole and all(name != "t" or INTEGER.fullmatch(text) for name, text in texts)
             except (IndexError, ValueError, OverflowError) as error:
                 reason = "with too few cells" if isinstance(error, IndexError) else "with a cell that is not a number"
                 report.rows += 1
                 report.skip(f"line(s) {reason}", 1, where)
-    return np.array(rows, dtype=_dtype(cells))
+    return np.array(rows, dtype=_dtype(integer if whole else floating))
 
 
 def _records(line: str, layout: Layout, report: Report) -> list[str]:
@@ -142,13 +155,10 @@ def _records(line: str, layout: Layout, report: Report) -> list[str]:
     return ended
 
 
-def _value(text: str, dtype: str) -> Any:
-    if dtype.startswith("U"):
+def _value(name: str, text: str) -> Any:
+    if name in ("s", "a"):
         return text
-    if dtype == "i8":
-        value = int(text) if re.fullmatch(r"[-+]?\d{1,19}", text) else round(float(text))
-        return value if abs(value) < 2**63 else -(2**63)
-    return float(text)
+    return int(text) if name == "t" and INTEGER.fullmatch(text) else float(text)
 
 
 def _lines(path: Path, layout: Layout, source: str) -> Iterator[tuple[int, list[str]]]:

@@ -16,6 +16,7 @@ from numjaz.signal.recording import Floats, Piece, Report, Times
 
 BLOCK = 64  # steps whose median is one measurement of the rate
 RATE_CHANGE = 1.25  # a stretch ends where the median step changes by more than this factor
+SLOWEST = 0.5  # of the network's rate: what was recorded more slowly is left out
 AT_ONCE = 65_536  # resampled rows made at a time
 RATE_TOLERANCE = 0.03  # below this difference the samples are taken as they are
 
@@ -33,21 +34,23 @@ def split(pieces: Iterable[Piece], *, gap_s: float, report: Report) -> Iterator[
     Rows with a value that is not finite, and rows whose time repeats, are left out and counted.
     A row left out is no gap of its own: the next one decides, by its time.
     """
-    last: Piece | None = None
+    met: Piece | None = None  # the piece before, whether or not anything of it was kept
+    last: Piece | None = None  # the last of which something was
+    begins = True
     gap_ns = round(gap_s * 1e9)
     for piece in pieces:
         report.rows += len(piece.time_ns)
+        begins = begins or piece.begins
+        if met is not None and piece.subject != met.subject:
+            report.break_at("change(s) of subject")
+            begins = True
+        elif met is not None and piece.activity != met.activity:
+            report.break_at("change(s) of activity")
+            begins = True
+        met = piece
         piece = _finite(piece, report)
         if not len(piece.time_ns):
             continue
-        begins = True
-        if last is not None and not piece.begins:
-            if piece.subject != last.subject:
-                report.break_at("change(s) of subject")
-            elif piece.activity != last.activity:
-                report.break_at("change(s) of activity")
-            else:
-                begins = False
         time = piece.time_ns
         before = np.concatenate((time[:1] if begins or last is None else last.time_ns[-1:], time[:-1]))
         step = time - before  # (n,) against the row before, 0 for the first row of a stretch
@@ -66,6 +69,7 @@ def split(pieces: Iterable[Piece], *, gap_s: float, report: Report) -> Iterator[
                 continue
             rows = keep[a:b]
             last = Piece(time[rows], piece.values[rows], piece.subject, piece.activity, bool(starts[rows[0]]))
+            begins = False
             yield last
 
 
@@ -100,24 +104,31 @@ def at_rate(stretches: Iterable[Steady], rate_hz: float, *, resample: bool, repo
     A stretch recorded within 3 % of ``rate_hz`` passes as it is. Otherwise sample k of the result
     belongs to time t0 + k / rate_hz. From a slower recording it is the linear interpolant at that
     time; from a faster one the interpolant's mean over the 1 / rate_hz around it, which keeps
-    what the new rate cannot hold from folding back. With ``resample=False`` everything passes.
+    what the new rate cannot hold from folding back. One recorded at less than half of ``rate_hz``
+    lacks half of what the network listens to: it is left out and counted. With ``resample=False``
+    everything passes.
     """
     grid: _Grid | None = None
+    slow = False
     for piece, recorded in stretches:
         if piece.begins:
             if grid is not None:
                 yield from grid.finish()
+            slow = resample and recorded < rate_hz * SLOWEST
+            report.skip(f"stretch(es) recorded at less than half of {rate_hz:g} Hz", int(slow))
             # A single sample has no rate; it passes.
             near = abs(recorded / rate_hz - 1) <= RATE_TOLERANCE or np.isinf(recorded)
             grid = None if near or not resample else _Grid(rate_hz, average=recorded > rate_hz)
-            if not near:
+            if not near and not slow:
                 verb = (
                     f"{recorded:.3g} -> {rate_hz:g} Hz"
                     if resample
                     else f"{recorded:.3g} Hz taken as {rate_hz:g} Hz (no resampling)"
                 )
                 report.resampled[verb] = report.resampled.get(verb, 0) + 1
-        if grid is None:
+        if slow:
+            grid = None
+        elif grid is None:
             yield Steady(piece, recorded if resample else rate_hz)
         else:
             yield from grid.push(piece)

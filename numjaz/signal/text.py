@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from numjaz.doors.regular import open_regular
 from numjaz.errors import NumjazError
 from numjaz.signal.columns import Columns, read_header, time_unit_of_steps
-from numjaz.signal.recording import Piece, Recording, Report
+from numjaz.signal.recording import OWN_TIMES, Piece, Recording, Report
 from numjaz.signal.rows import MAX_LINE, Layout, decoded, parsed
 from numjaz.signal.wisdm import ACTIVITIES
 
@@ -34,13 +34,12 @@ WISDM = Layout(
 def read_text(
     path: Path,
     *,
-    people: Sequence[str] | None,
     rate_hz: float | None,
     columns: Mapping[str, str] | None,
     time_unit: str | None,
     source: str,
-) -> tuple[Recording, str | None]:
-    """A recording in text, and the unit of acceleration that its header states, if any."""
+) -> tuple[Recording, tuple[str, ...]]:
+    """A recording in text, and the unit that its header states of each channel, or an empty text."""
     with open_regular(path) as file:
         first = file.readline(MAX_LINE)
         while first and not first.strip():
@@ -71,19 +70,19 @@ def read_text(
     def pieces(report: Report) -> Iterator[Piece]:
         if assumed:
             report.assume(assumed)
+        if held.time is not None and rate_hz is not None:
+            report.assume(OWN_TIMES)
         row = 0
         for table in parsed(path, layout, report, source):
             time_ns = _time_ns(table, held, rate_hz, row, report)
             row += len(table)
             keep = time_ns != np.iinfo(np.int64).min
-            yield from _runs(table[keep], time_ns[keep], layout, people)
+            yield from _runs(table[keep], time_ns[keep], layout)
 
-    return Recording(source, held.channels, pieces), held.unit
+    return Recording(source, held.channels, pieces), held.units
 
 
-def _runs(
-    table: NDArray[Any], time_ns: NDArray[np.int64], layout: Layout, people: Sequence[str] | None
-) -> Iterator[Piece]:
+def _runs(table: NDArray[Any], time_ns: NDArray[np.int64], layout: Layout) -> Iterator[Piece]:
     """Cut rows where the subject or the activity changes."""
     if not len(table):
         return
@@ -96,8 +95,6 @@ def _runs(
     for a, b in pairwise(bounds):
         subject = str(table["s"][a]).strip() if "s" in names else ""
         activity = str(table["a"][a]).strip() if "a" in names else None
-        if people is not None and subject not in people:
-            continue
         values = np.stack([table[f"v{k}"][a:b] for k in range(len(layout.columns.axes))], axis=1)
         yield Piece(time_ns[a:b], values, subject, layout.letters.get(activity, activity) if activity else None)
 

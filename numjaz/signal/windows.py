@@ -27,6 +27,7 @@ class Batch(NamedTuple):
     end_s: Floats  # (N,) last sample's time
     subject: list[str]
     activity: list[str | None]
+    stretch: NDArray[np.int64]  # (N,) windows of one number follow each other without a break
 
     def __len__(self) -> int:
         return len(self.x)
@@ -40,6 +41,7 @@ class Window(NamedTuple):
     end_s: float
     subject: str
     activity: str | None
+    stretch: int
 
 
 @dataclass
@@ -57,8 +59,8 @@ class Windows:
 
     def __iter__(self) -> Iterator[Window]:
         for batch in self.batches():
-            for x, start, end, subject, activity in zip(*batch, strict=True):
-                yield Window(x, float(start), float(end), subject, activity)
+            for x, start, end, subject, activity, stretch in zip(*batch, strict=True):
+                yield Window(x, float(start), float(end), subject, activity, int(stretch))
 
     def batches(self, size: int = 256) -> Iterator[Batch]:
         """The windows, ``size`` at a time (the last batch may be smaller); begins a new ``report``."""
@@ -100,7 +102,7 @@ class _Cutter:
         self.time = np.empty(0, dtype=np.int64)
         self.skip = 0  # samples still to pass over, where the hop is longer than the window
         self.begun_ns = self.ended_ns = 0
-        self.rows = self.made = 0
+        self.rows = self.made = self.number = 0
 
     def push(self, stretch: Steady, origin: int) -> Iterator[Batch]:
         piece = stretch.piece
@@ -127,7 +129,9 @@ class _Cutter:
         if kept:
             x = np.ascontiguousarray(view[keep].transpose(0, 2, 1))  # (N, F, T) -> (N, T, F)
             start_s, end_s = ((times[keep] - origin) / 1e9 for times in (first, last))
-            yield Batch(x, start_s, end_s, [piece.subject] * kept, [piece.activity] * kept)
+            number = (self.number + np.cumsum(~keep))[keep]
+            yield Batch(x, start_s, end_s, [piece.subject] * kept, [piece.activity] * kept, number)
+        self.number += count - kept  # a window left out is a break
         used = count * hop
         self.skip = max(used - len(self.values), 0)
         self.values, self.time = self.values[used:], self.time[used:]
@@ -152,6 +156,7 @@ class _Cutter:
                 self.report.skip("stretch(es) shorter than a window")
         self.values, self.time = self.values[:0], self.time[:0]
         self.rows = self.made = self.skip = 0
+        self.number += 1
 
 
 def windows(
@@ -206,8 +211,8 @@ def windows(
     """
     if hop is not None:
         contract = Contract.from_dict({**contract.to_dict(), "hop": hop})
-    if not gap_s > 0:
-        raise NumjazError(f"gap_s must be above 0 seconds, not {gap_s!r}")
+    if not 0 < gap_s <= 1e9:
+        raise NumjazError(f"gap_s must be above 0 and at most 10^9 seconds, not {gap_s!r}")
     missing = [name for name in contract.features if name.startswith("w") and name not in recording.channels]
     if missing:
         raise NumjazError(
@@ -219,10 +224,17 @@ def windows(
 def _joined(batches: list[Batch]) -> Batch:
     if len(batches) == 1:
         return batches[0]
-    x, start, end, subject, activity = zip(*batches, strict=True)
-    return Batch(np.concatenate(x), np.concatenate(start), np.concatenate(end), [*chain(*subject)], [*chain(*activity)])
+    x, start, end, subject, activity, number = zip(*batches, strict=True)
+    return Batch(
+        np.concatenate(x),
+        np.concatenate(start),
+        np.concatenate(end),
+        [*chain(*subject)],
+        [*chain(*activity)],
+        np.concatenate(number),
+    )
 
 
 def _part(batch: Batch, a: int, b: int) -> Batch:
-    x, start, end, subject, activity = batch
-    return Batch(x[a:b], start[a:b], end[a:b], subject[a:b], activity[a:b])
+    x, start, end, subject, activity, stretch = batch
+    return Batch(x[a:b], start[a:b], end[a:b], subject[a:b], activity[a:b], stretch[a:b])
