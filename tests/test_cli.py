@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -298,3 +299,75 @@ def test_text_of_a_file_cannot_steer_the_terminal(tmp_path: Path, model: str, ca
     assert code == 0
     assert "\x1b" not in out + err
     assert "?[31mred" in out
+
+
+@pytest.mark.parametrize("hop", ["16", "64", "100"])
+def test_spans_follow_the_hop_that_was_asked_for(recording: Path, model: str, hop: str, capsys: Capture) -> None:
+    argv = ["run", str(recording), "-m", model, "--json", "--hop", hop]
+    windows = [json.loads(line) for line in ended(argv, capsys)[1].splitlines()]
+    spans = [json.loads(line) for line in ended([*argv, "--spans"], capsys)[1].splitlines()]
+    runs = 1 + sum(
+        (a["class"], a["recorded"], a["subject"]) != (b["class"], b["recorded"], b["subject"])
+        for a, b in pairwise(windows)
+    )
+    assert len(spans) == runs
+
+
+def test_the_summary_as_csv(recording: Path, model: str, capsys: Capture) -> None:
+    code, out, _ = ended(["run", str(recording), "-m", model, "--summary", "--csv"], capsys)
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row["activity"] for row in rows] == ["walking", "jogging"]
+    assert all(0 <= float(row["share_right"]) <= 1 for row in rows)
+
+
+@pytest.mark.parametrize(
+    "option", ["--gyro=x", "--people=5", "--rate=20", "--units=g", "--columns=ax=b", "--time-unit=s"]
+)
+def test_options_for_a_recording_need_one(option: str, model: str, capsys: Capture) -> None:
+    code, _, err = ended(["run", "-m", model, option], capsys)
+    assert code == 2
+    assert "goes with a recording" in err
+
+
+def test_weights_only_files_run_with_their_architecture(recording: Path, tmp_path: Path, capsys: Capture) -> None:
+    (weights,) = Path(__file__).parent.glob("fixtures/keras-3*/plain.weights.h5")
+    like = tmp_path / "like.h5"
+    contract = numjaz.Contract(features=("magnitude",), rate_hz=20.0, magnitude="minus_g", window=64, hop=32)
+    numjaz.jazbat(1, 6, contract=contract).save(like)
+    named = "jazbat:units=6,modules=2,reduction=6,reset_after=true"
+    code, _, err = ended(
+        ["run", str(recording), "-m", str(weights), "--architecture", named, "--like", str(like), "--json"], capsys
+    )
+    assert code == 0
+    assert "assumed to stand" in err
+    assert ended(["info", str(weights), "--architecture", named], capsys)[0] == 0
+    assert ended(["info", str(weights), "--architecture", "jazbat:units=7"], capsys)[0] == 2
+
+
+def test_closed_streams(recording: Path, model: str) -> None:
+    root = str(Path(numjaz.__file__).parent.parent)
+    numjaz_run = f"'{sys.executable}' -m numjaz run"
+    for line, code in (
+        (f"{numjaz_run} '{recording}' -m '{model}' >&-", 0),
+        (f"{numjaz_run} - -m '{model}' <&-", 2),
+        (f"{numjaz_run} nothing 2>&-", 2),
+    ):
+        made = subprocess.run(line, shell=True, capture_output=True, timeout=60, env={**os.environ, "PYTHONPATH": root})
+        assert made.returncode == code, (line, made.stderr)
+        assert made.stdout == b""
+        assert b"Traceback" not in made.stderr
+
+
+def test_json_is_json_in_any_encoding(recording: Path, model: str, tmp_path: Path) -> None:
+    path = tmp_path / "é.txt"
+    path.write_bytes(recording.read_bytes())
+    made = command("run", str(path), "-m", model, "--json", env={"PYTHONIOENCODING": "ascii"})
+    assert json.loads(made.stdout.splitlines()[0])["source"] == str(path)
+
+
+@pytest.mark.parametrize("option", ["--gap=inf", "--gap=1e300", "--hop=100000000000000000000", "--at-least=nan"])
+def test_numbers_beyond_sense(option: str, recording: Path, model: str, capsys: Capture) -> None:
+    code, _, err = ended(["score", str(recording), "-m", model, option], capsys)
+    assert code == 2
+    assert len([line for line in err.splitlines() if line.startswith("numjaz: ")]) == 1

@@ -193,3 +193,26 @@ def test_gru_options_too(tmp_path: Path, key: str, value: object, said: str) -> 
 def test_a_broken_configuration_is_named(tmp_path: Path, change: Any, said: str) -> None:
     with pytest.raises(numjaz.NumjazError, match=said):
         numjaz.load(changed(tmp_path, change))
+
+
+def test_a_chain_in_reverse_order_takes_no_time(tmp_path: Path) -> None:
+    """Twenty thousand layers, each before the one it depends on."""
+    import time
+
+    def chain(config: Any, layers: Any) -> None:
+        entry = {"class_name": "Activation", "config": {"activation": "relu"}}
+        made = [
+            {
+                **entry,
+                "name": f"c{k}",
+                "config": {**entry["config"], "name": f"c{k}"},
+                "inbound_nodes": [[[f"c{k - 1}" if k else "input", 0, 0, {}]]],
+            }
+            for k in range(20_000)
+        ]
+        config["config"]["layers"] += made[::-1]
+
+    started = time.perf_counter()
+    with pytest.raises(numjaz.NumjazError, match="nodes; at most"):
+        numjaz.load(changed(tmp_path, chain))
+    assert time.perf_counter() - started < 5  # quadratic, it took more than a minute

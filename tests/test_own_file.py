@@ -82,6 +82,13 @@ def test_nowhere_to_write_is_one_line(tmp_path: Path) -> None:
         small().save(tmp_path / "missing" / "m.h5")
 
 
+def nested(depth: int) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for _ in range(depth):
+        values = {"a": values}
+    return values
+
+
 def edited(tmp_path: Path, edit: object) -> Path:
     path = tmp_path / "edited.h5"
     small().save(path)
@@ -112,6 +119,21 @@ def edited(tmp_path: Path, edit: object) -> Path:
         (lambda d: d["contract"].update(window="256"), "window"),
         (lambda d: d["contract"].update(colour="red"), "unknown entry 'colour'"),
         (lambda d: d["contract"].update(std=[1, 0, 1]), "std"),
+        (lambda d: d["contract"].update(mean=3), "mean"),
+        (lambda d: d["contract"].update(units=5), "SI units"),
+        (lambda d: d["contract"].update(rate_hz=10**400), "rate_hz"),
+        (lambda d: d["contract"].update(rate_hz=1e-300), "rate_hz"),
+        (lambda d: d["contract"].update(hop=10**30), "hop"),
+        (lambda d: d["contract"].update(placement={"a": 1}), "placement"),
+        (lambda d: d["contract"].update(placement="\x1b[2J"), "placement"),
+        (lambda d: d["nodes"][1]["layer"].update({"class": []}), "unknown layer"),
+        (lambda d: d.update(outputs=[{}]), "'outputs' must hold text"),
+        (lambda d: d.update(classes=[1, 2, 3]), "'classes' must hold text"),
+        (lambda d: d.update(classes=["a", "b", "\x1b[2J"]), "cannot be named"),
+        (lambda d: d["nodes"][-1].update(name="\x1b[2J", owner="classes"), "cannot be named"),
+        (lambda d: d.update(provenance=nested(900)), "nested too deep"),
+        (lambda d: d["nodes"][1].update(layer=nested(900)), "nested too deep"),
+        (lambda d: d.update(nodes=d["nodes"][:1] * 20_000), "at most 10,000|two nodes"),
     ],
 )
 def test_a_wrong_description_is_named(tmp_path: Path, edit: object, said: str) -> None:
@@ -132,3 +154,44 @@ def test_layers_survive_their_configuration() -> None:
         )
     with pytest.raises(numjaz.NumjazError):
         layer_from_config([])
+
+
+def test_a_replaced_array_takes_no_promise_along(tmp_path: Path) -> None:
+    model = small().derive(provenance={"judged": {"accuracy": 1.0}, "data": "none"})
+    model.save(tmp_path / "a.h5")
+    changed = numjaz.load(tmp_path / "a.h5").replace({"classes/kernel": np.zeros((18, 3))})
+    assert changed.golden is None
+    assert dict(changed.provenance) == {"data": "none", "replaced": ["classes/kernel"]}
+    changed.save(tmp_path / "b.h5")
+    back = numjaz.load(tmp_path / "b.h5")
+    assert back.golden is not None
+    np.testing.assert_allclose(back.predict(back.golden.x), back.golden.y, atol=1e-14)
+
+
+def test_names_that_begin_alike_are_kept_apart(tmp_path: Path) -> None:
+    nodes = [
+        numjaz.Node("input", numjaz.layers.Input(2)),
+        numjaz.Node("m", Conv1D(3, 1), (("input", 0),)),
+        numjaz.Node("m/c", Conv1D(2, 1), (("m", 0),)),
+    ]
+    rng = np.random.default_rng(0)
+    shapes = {"m/kernel": (1, 2, 3), "m/bias": (3,), "m/c/kernel": (1, 3, 2), "m/c/bias": (2,)}
+    model = numjaz.Model(nodes, {name: rng.standard_normal(shape) for name, shape in shapes.items()})
+    assert [line.split()[-2] for line in model.summary().splitlines()[2:4]] == ["9", "8"]
+    x = rng.standard_normal((1, 4, 2))
+    p = model.parameters
+    expected = (x @ p["m/kernel"][0] + p["m/bias"]) @ p["m/c/kernel"][0] + p["m/c/bias"]
+    np.testing.assert_allclose(model.predict(x), expected)
+    model.save(tmp_path / "m.h5")
+    np.testing.assert_array_equal(numjaz.load(tmp_path / "m.h5").predict(x), model.predict(x))
+
+
+def test_a_link_stays_a_link_and_a_device_stays(tmp_path: Path) -> None:
+    target, link = tmp_path / "target.h5", tmp_path / "link.h5"
+    small().save(target)
+    link.symlink_to(target)
+    small().replace({"classes/bias": np.ones(3)}).save(link)
+    assert link.is_symlink()
+    np.testing.assert_array_equal(numjaz.load(target).parameters["classes/bias"], np.ones(3))
+    with pytest.raises(numjaz.NumjazError, match="not a regular file"):
+        small().save(tmp_path)

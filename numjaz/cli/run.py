@@ -178,16 +178,18 @@ def _record(verdict: Verdict, classes: list[str], spans: bool) -> dict[str, Any]
 
 
 def _print_summary(seen: dict[str, Counter[str]], classes: list[str], args: argparse.Namespace) -> None:
-    rows = []
-    if args.csv:
-        print("activity,windows,majority,share_right")
+    """For every recorded activity what most of its windows were taken for, and the share that was right."""
+    keys = ("activity", "windows", "majority", "share_right")
+    found = []
     for activity, counts in seen.items():
         total, (majority, _) = counts.total(), counts.most_common(1)[0]
-        share = counts[activity] / total if activity in classes else None
-        if args.json:
-            print(json_line({"activity": activity, "windows": total, "majority": majority, "share_right": share}))
-        rows.append(
-            [printable(activity), f"{total:,}", majority, f"{share:.2f}" if share is not None else "not a class"]
-        )
-    if not (args.json or args.csv):
-        print("\n" + table(["recorded activity", "windows", "majority", "share right"], rows, right=(1, 3)))
+        found.append((activity, total, majority, counts[activity] / total if activity in classes else None))
+    if args.json:
+        for values in found:
+            print(json_line(dict(zip(keys, values, strict=True))))
+    elif args.csv:
+        rows = csv.writer(sys.stdout, lineterminator="\n")
+        rows.writerows([keys, *found])
+    else:
+        shown = [[a, f"{n:,}", m, "not a class" if share is None else f"{share:.2f}"] for a, n, m, share in found]
+        print("\n" + table(["recorded activity", "windows", "majority", "share right"], shown, right=(1, 3)))

@@ -21,7 +21,9 @@ def load(path: str | Path, architecture: str | Path | Model | None = None, **opt
     """Read a model from a file.
 
     Reads numjaz's own HDF5, and Jazbat-Net and its like as Keras 2.15 and Keras 3 write them:
-    ``.keras``, ``.weights.h5`` and legacy ``.h5``. What the file is, is told from its content.
+    ``.keras``, ``.weights.h5`` and legacy ``.h5``. What the file is, is told from its content. A
+    legacy ``.h5`` names its layers' classes without their modules: a class of somebody's own that is
+    named like one of Keras's cannot be told from it there.
 
     Parameters
     ----------

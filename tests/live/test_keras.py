@@ -93,6 +93,63 @@ def test_convolutions_and_single_layers(tmp_path: Path, kernel: int, padding: st
         agree(numjaz.load(tmp_path / f"m.{container}").activations(x), every_output(model, x), 1e-12)
 
 
+@pytest.mark.parametrize("container", ["keras", "h5", "legacy"])
+@pytest.mark.parametrize("frozen", ["forward_layer", "backward_layer"])
+def test_a_half_frozen_bidirectional(tmp_path: Path, container: str, frozen: str) -> None:
+    """The legacy file keeps frozen arrays behind the others: their places tell nothing."""
+    compute_in("float64")
+    inputs = keras.layers.Input((None, 2), name="input")
+    both = keras.layers.Bidirectional(keras.layers.GRU(3, return_sequences=True), name="both")
+    model = keras.Model(inputs, keras.layers.Dense(2, name="last")(both(inputs)))
+    getattr(both, frozen).trainable = False
+    x = np.random.default_rng(0).standard_normal((2, 9, 2))
+    if container == "legacy":
+        if not KERAS_2:
+            pytest.skip("Keras 3 writes no legacy weights")
+        model.save(tmp_path / "m.keras")
+        model.save_weights(tmp_path / "w.h5", save_format="h5")
+        read = numjaz.load(tmp_path / "w.h5", architecture=tmp_path / "m.keras")
+    else:
+        model.save(tmp_path / f"m.{container}")
+        read = numjaz.load(tmp_path / f"m.{container}")
+    agree(read.activations(x), every_output(model, x), 1e-12)
+
+
+def test_a_class_that_is_not_kerass_is_refused(tmp_path: Path) -> None:
+    """In an archive; a legacy file names classes without their module, so nobody can tell."""
+
+    class Add(keras.layers.Add):  # type: ignore[misc]
+        def _merge_function(self, inputs: list[object]) -> object:
+            return inputs[0] - inputs[1]  # type: ignore[operator]
+
+    compute_in("float64")
+    inputs = keras.layers.Input((None, 2), name="input")
+    dense = [keras.layers.Dense(2, name=name)(inputs) for name in "ab"]
+    model = keras.Model(inputs, Add(name="sum")(dense))
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(numjaz.NumjazError, match=r"'sum' is a class Add of .*, not Keras's own"):
+        numjaz.load(tmp_path / "m.keras")
+
+
+def test_layers_of_awkward_names(tmp_path: Path) -> None:
+    """A layer named as another's group, and one named as the root of the other kind of file."""
+    compute_in("float64")
+    slash = "m/conv" if KERAS_2 else "m_conv"
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            layers.Input((None, 2)),
+            layers.Conv1D(3, 1, name="m"),
+            layers.Conv1D(2, 2, name=slash),
+            layers.Dense(2, name="layers"),
+        ]
+    )
+    x = np.random.default_rng(0).standard_normal((2, 9, 2))
+    for container in ("keras", "h5"):
+        model.save(tmp_path / f"m.{container}")
+        agree(numjaz.load(tmp_path / f"m.{container}").activations(x), every_output(model, x), 1e-12)
+
+
 @pytest.mark.skipif(KERAS_2, reason="the shipped networks were written by Keras 3, whose archives Keras 2 cannot open")
 @pytest.mark.parametrize("path", ORIGINALS, ids=lambda p: p.stem)
 def test_the_trained_networks(path: Path) -> None:
