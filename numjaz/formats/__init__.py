@@ -59,18 +59,27 @@ def load(path: str | Path, architecture: str | Path | Model | None = None, **opt
     given = Path(path)
     if not os.path.exists(given):  # noqa: PTH110 - Path.exists raises for a name that is too long
         given = shipped_path(str(path)) or given
-    with open_regular(given) as file:
+    try:
+        return _read(given, network)
+    except NumjazError as error:
+        message = str(error)
+        raise NumjazError(message if message.startswith(str(given)) else f"{given}: {message}") from None
+
+
+def _read(path: Path, network: Model | None) -> Model:
+    """A model from a file, by what the file begins with and says of itself."""
+    with open_regular(path) as file:
         start = file.read(len(SIGNATURE))
     if start[:4] == b"PK\x03\x04":
-        return keras.load_archive(str(given), network)
+        return keras.load_archive(str(path), network)
     if start != SIGNATURE:
-        raise NumjazError(f"{given}: neither an HDF5 file nor a .keras archive (it begins with {start!r})")
-    with Hdf5(given) as file:
-        if file.attribute("", "format") == own.FORMAT:
-            if network is not None:
-                raise NumjazError(f"{given}: states its own architecture; leave architecture= out")
-            return own.load(file)
-        return keras.load_hdf5(file, network)
+        raise NumjazError(f"{path}: neither an HDF5 file nor a .keras archive (it begins with {start!r})")
+    with Hdf5(path) as opened:
+        if opened.attribute("", "format") != own.FORMAT:
+            return keras.load_hdf5(opened, network)
+        if network is not None:
+            raise NumjazError(f"{path}: states its own architecture; leave architecture= out")
+        return own.load(opened)
 
 
 def _architecture(architecture: str | Path | Model | None, options: dict[str, Any]) -> Model | None:

@@ -70,10 +70,7 @@ def _with_config(file: Hdf5, root: str, config: Any, architecture: Model | None)
         raise NumjazError(f"{file.path}: the layers under {root} have not the names that the configuration gives them")
     version = file.attribute(root, "keras_version") if root else None
     provenance: Mapping[str, Any] = {"file": file.path, "framework": f"Keras {version}" if version else "Keras"}
-    try:
-        return Model(nodes, arrays, outputs=outputs, provenance=provenance)
-    except NumjazError as error:
-        raise NumjazError(f"{file.path}: {error}") from None
+    return Model(nodes, arrays, outputs=outputs, provenance=provenance)
 
 
 def _arrays(
