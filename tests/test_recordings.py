@@ -53,6 +53,12 @@ def test_wisdm_text(tmp_path: Path) -> None:
     assert report.skipped == {}
 
 
+def test_a_semicolon_alone_is_a_line_with_too_few_cells(tmp_path: Path) -> None:
+    pieces, report = read(written(tmp_path, "\n".join([*wisdm_lines(), ";", " ; "]), "w.txt"))
+    assert len(samples(pieces)[0]) == N
+    assert report.skipped == {"line(s) with too few cells": 2}
+
+
 def test_the_irregularities_of_wisdm_are_counted(tmp_path: Path) -> None:
     lines = wisdm_lines()
     lines[3] = lines[3][:-1] + ", ;"  # a stray cell
@@ -62,14 +68,15 @@ def test_the_irregularities_of_wisdm_are_counted(tmp_path: Path) -> None:
     lines[9] = "1600,A,90426;"
     lines[11] = "1600,A,90427258196641,0.1,x,0.3;"
     lines[12] = lines[12].rstrip(";")  # no semicolon
+    lines[13] = ";" + lines[13]  # an empty record before it
     pieces, report = read(written(tmp_path, "\r\n".join(lines), "w.txt"))
     time, values = samples(pieces)
     kept = [i for i in range(N) if i not in (8, 9, 11)]
     np.testing.assert_array_equal(time, T_NS[kept])
     np.testing.assert_array_equal(values, XYZ[kept])
-    assert report.skipped == {"line(s) with a cell that is not a number": 2, "line(s) with too few cells": 1}
+    assert report.skipped == {"line(s) with a cell that is not a number": 2, "line(s) with too few cells": 2}
     assert "line 9:" in report.examples["line(s) with a cell that is not a number"]
-    assert report.irregular == {"line(s) with several records": 1, "record(s) without a semicolon": 1}
+    assert report.irregular == {"line(s) with several records": 2, "record(s) without a semicolon": 1}
     assert "irregular: 1 record without a semicolon" in report.lines()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +82,12 @@ class Report:
         if count:
             self.breaks[reason] = self.breaks.get(reason, 0) + count
 
+    def change_rate(self, recorded: float, rate_hz: float, resample: bool) -> None:
+        """Count a stretch that was recorded at another rate than the network's."""
+        how = f"-> {rate_hz:g} Hz" if resample else f"Hz taken as {rate_hz:g} Hz (no resampling)"
+        what = f"{recorded:.3g} {how}"
+        self.resampled[what] = self.resampled.get(what, 0) + 1
+
     def assume(self, what: str) -> None:
         """Keep, once, something that the recording did not say."""
         if what not in self.assumed:
@@ -103,18 +109,6 @@ class Report:
             example = f" (first: {self.examples[reason]})" if reason in self.examples else ""
             lines.append(f"left out: {_named(reason, count)}{example}")
         return lines
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as plain values that JSON can hold."""
-        return {
-            "rows": self.rows,
-            "windows": self.windows,
-            "assumed": list(self.assumed),
-            "resampled": dict(self.resampled),
-            "irregular": dict(self.irregular),
-            "breaks": dict(self.breaks),
-            "left_out": dict(self.skipped),
-        }
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def _quickly(lines: Sequence[str], layout: Layout, cells: Sequence[Cell]) -> NDA
     if not regular:
         return np.empty(0, _dtype(cells))
     if layout.semicolons:
-        if not all(line.count(";") == 1 and line.rstrip().endswith(";") for line in regular):
+        if not all(line.count(";") == 1 and line.rstrip().endswith(";") and line.strip(" ;\t\r") for line in regular):
             return None
         regular = [line.replace(";", "") for line in regular]
     try:

@@ -118,20 +118,14 @@ def at_rate(stretches: Iterable[Steady], rate_hz: float, *, resample: bool, repo
             report.skip(f"stretch(es) recorded at less than half of {rate_hz:g} Hz", int(slow))
             # A single sample has no rate; it passes.
             near = abs(recorded / rate_hz - 1) <= RATE_TOLERANCE or np.isinf(recorded)
-            grid = None if near or not resample else _Grid(rate_hz, average=recorded > rate_hz)
-            if not near and not slow:
-                verb = (
-                    f"{recorded:.3g} -> {rate_hz:g} Hz"
-                    if resample
-                    else f"{recorded:.3g} Hz taken as {rate_hz:g} Hz (no resampling)"
-                )
-                report.resampled[verb] = report.resampled.get(verb, 0) + 1
-        if slow:
             grid = None
-        elif grid is None:
-            yield Steady(piece, recorded if resample else rate_hz)
-        else:
+            if not near and not slow:
+                report.change_rate(recorded, rate_hz, resample)
+                grid = _Grid(rate_hz, average=recorded > rate_hz) if resample else None
+        if grid is not None:
             yield from grid.push(piece)
+        elif not slow:
+            yield Steady(piece, recorded if resample else rate_hz)
     if grid is not None:
         yield from grid.finish()
 
