@@ -147,7 +147,7 @@ def test_no_timestamps_raise_anything_but_our_error(
 @settings(max_examples=60)
 @given(
     recorded=st.floats(12, 200),
-    wanted=st.floats(12, 24),
+    wanted=st.floats(12, 20),  # well above half of every recorded rate, below which nothing is made
     frequency=st.floats(0.3, 3.0),
     jitter=st.floats(0, 0.3),
     seed=st.integers(0, 2**32 - 1),

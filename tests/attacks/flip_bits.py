@@ -2,7 +2,7 @@
 
     python tests/attacks/flip_bits.py [STEP]
 
-Every STEP-th bit (default 7 for numjaz's own file, 1601 for Keras's) in a child process that is
+Every STEP-th bit (default 13 for numjaz's own file, 1601 for Keras's) in a child process that is
 watched from outside.
 """
 
@@ -47,7 +47,7 @@ def flipped(source: Path, step: int) -> None:
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     step = int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    flipped(FIXTURES / "numjaz-format-1.h5", step or 7)
+    flipped(FIXTURES / "numjaz-format-1.h5", step or 13)
     for folder in sorted(FIXTURES.glob("keras-*")):
         for name in ("plain.h5", "plain.keras"):
             flipped(folder / name, step or 1601)
