@@ -98,8 +98,6 @@ def nodes_of(model: Config, source: str) -> tuple[list[Node], list[str], list[tu
             nodes, names = _functional(layers)
             outputs = [names[key] for key in _history(config["output_layers"])]
             return nodes, outputs, order
-    except NumjazError as error:
-        raise NumjazError(f"{source}: {error}") from None
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, OverflowError, RecursionError) as error:
         raise NumjazError(
             f"{source}: the model's configuration is not as Keras writes it ({type(error).__name__}: {error})"

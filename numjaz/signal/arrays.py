@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numjaz.errors import NumjazError
-from numjaz.signal.columns import TIME_UNITS, time_unit_of_steps
+from numjaz.signal.columns import TIME_UNITS, TO_NS, time_unit_of_steps
 from numjaz.signal.recording import OWN_TIMES, Piece, Recording, Report
-from numjaz.signal.text import TO_NS
 
 ROWS = 65_536  # of one piece
 MAX_RATIO = 20  # unpacked over packed bytes; recordings reach 5

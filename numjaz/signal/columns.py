@@ -25,6 +25,7 @@ ALIASES: dict[str, str] = {
 """From a column's name, in small letters and digits alone, to its role."""
 
 ROLES = ("time", "ax", "ay", "az", "wx", "wy", "wz", "subject", "activity")
+TO_NS = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0}
 TIME_UNITS = {"s": "s", "sec": "s", "seconds": "s", "ms": "ms", "us": "us", "µs": "us", "ns": "ns"}
 HEADER_UNITS = {
     **dict.fromkeys(("m/s2", "m/s^2", "m/s²", "ms-2", "m/s/s"), "m/s2"),
@@ -44,14 +45,13 @@ class Columns:
     axes: tuple[int, ...]
     subject: int | None
     activity: int | None
-    count: int
     time_unit: str | None = None
     channels: tuple[str, ...] = ("ax", "ay", "az")
     units: tuple[str, ...] = ()
 
     def with_unit(self, time_unit: str) -> Columns:
         """The same with another unit of time."""
-        if time_unit not in TIME_UNITS.values():
+        if time_unit not in TO_NS:
             raise NumjazError(f"time unit {time_unit!r} is not one of s, ms, us, ns")
         return replace(self, time_unit=time_unit)
 
@@ -104,7 +104,6 @@ def read_header(line: str, source: str, given: Mapping[str, str] | None) -> tupl
             axes=tuple(found[role] for role in channels),
             subject=found.get("subject"),
             activity=found.get("activity"),
-            count=len(names),
             time_unit=TIME_UNITS.get(unit.get("time", "")),
             channels=channels,
             units=tuple(unit.get(role, "") for role in channels),
@@ -158,7 +157,8 @@ def stated_unit(
         raise NumjazError(
             f"{source}: the columns state different units ({', '.join(sorted(stated))}); an option decides"
         )
-    unit = HEADER_UNITS.get(*2 * [re.sub(r"\s", "", min(stated, default=""))])
+    name = re.sub(r"\s", "", min(stated, default=""))
+    unit = HEADER_UNITS.get(name, name)
     if unit and unit not in known:
         option = "--units" if first == "a" else "--gyro-units"
         raise NumjazError(f"{source}: the unit {unit!r} of the header is not known; {option} states it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,16 @@ from numpy.typing import NDArray
 
 from numjaz.doors.regular import open_regular
 from numjaz.errors import NumjazError
-from numjaz.signal.columns import Columns, read_header, time_unit_of_steps
+from numjaz.signal.columns import TO_NS, Columns, read_header, time_unit_of_steps
 from numjaz.signal.recording import OWN_TIMES, Piece, Recording, Report
 from numjaz.signal.rows import MAX_LINE, Layout, decoded, parsed
 from numjaz.signal.wisdm import ACTIVITIES
 
 WISDM_LINE = re.compile(rb"\s*\d+\s*,\s*[A-S]\s*,\s*\d+\s*,[^;]*;")
-TO_NS = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0}
 
 
 WISDM = Layout(
-    Columns(time=2, axes=(3, 4, 5), subject=0, activity=1, time_unit="ns", count=6),
+    Columns(time=2, axes=(3, 4, 5), subject=0, activity=1, time_unit="ns"),
     delimiter=",",
     header_lines=0,
     letters=ACTIVITIES,
@@ -65,7 +65,7 @@ def read_text(
             raise NumjazError(f"{source}: no row that could be read")
         unit = time_unit_of_steps(sample["t"], source)
         held, assumed = held.with_unit(unit), f"time in {unit}, by the size of its steps"
-    layout = Layout(held, layout.delimiter, layout.header_lines, layout.letters, layout.semicolons)
+    layout = replace(layout, columns=held)
 
     def pieces(report: Report) -> Iterator[Piece]:
         if assumed:
