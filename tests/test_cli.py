@@ -19,6 +19,7 @@ from numjaz.cli import main
 from numjaz.signal.wisdm import ACTIVITIES
 
 CLASSES = tuple(ACTIVITIES.values())
+SHORT = numjaz.Contract(features=("magnitude",), rate_hz=20.0, magnitude="minus_g", window=64, hop=32)
 Capture = pytest.CaptureFixture[str]
 
 
@@ -42,9 +43,8 @@ def recording(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def model(tmp_path: Path) -> str:
-    contract = numjaz.Contract(features=("magnitude",), rate_hz=20.0, magnitude="minus_g", window=64, hop=32)
     path = tmp_path / "m.h5"
-    numjaz.jazbat(1, CLASSES, contract=contract).save(path)
+    numjaz.jazbat(1, CLASSES, contract=SHORT).save(path)
     return str(path)
 
 
@@ -245,8 +245,7 @@ def test_a_framework_file_needs_a_contract(recording: Path, capsys: Capture) -> 
 def test_like_gives_contract_and_classes(recording: Path, tmp_path: Path, capsys: Capture) -> None:
     (fixture,) = Path(__file__).parent.glob("fixtures/keras-3*/plain.keras")
     like = tmp_path / "like.h5"
-    contract = numjaz.Contract(features=("magnitude",), rate_hz=20.0, magnitude="minus_g", window=64, hop=32)
-    numjaz.jazbat(1, [f"class {k}" for k in range(6)], contract=contract).save(like)
+    numjaz.jazbat(1, [f"class {k}" for k in range(6)], contract=SHORT).save(like)
     code, out, _ = ended(["run", str(recording), "-m", str(fixture), "--like", str(like), "--json"], capsys)
     assert code == 0
     assert json.loads(out.splitlines()[0])["class"].startswith("class ")
@@ -333,8 +332,7 @@ def test_options_for_a_recording_need_one(option: str, model: str, capsys: Captu
 def test_weights_only_files_run_with_their_architecture(recording: Path, tmp_path: Path, capsys: Capture) -> None:
     (weights,) = Path(__file__).parent.glob("fixtures/keras-3*/plain.weights.h5")
     like = tmp_path / "like.h5"
-    contract = numjaz.Contract(features=("magnitude",), rate_hz=20.0, magnitude="minus_g", window=64, hop=32)
-    numjaz.jazbat(1, 6, contract=contract).save(like)
+    numjaz.jazbat(1, 6, contract=SHORT).save(like)
     named = "jazbat:units=6,modules=2,reduction=6,reset_after=true"
     code, _, err = ended(
         ["run", str(recording), "-m", str(weights), "--architecture", named, "--like", str(like), "--json"], capsys
