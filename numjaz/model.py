@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -13,16 +13,19 @@ import numpy as np
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError
 from numjaz.layers import Array, Input, Layer, Parameter, Shape
-from numjaz.nodes import WINDOW, Node, output_shapes, owned_parameters, parameter_table
+from numjaz.nodes import LENGTHS, WINDOW, Node, output_key, output_shapes, owned_parameters, parameter_table, source_of
 
 BLOCK = 128  # windows computed at a time: bounds the memory of `predict`
 
 
 class Golden(NamedTuple):
-    """A test case that travels with a network: an input and what it must give."""
+    """A test case that travels with a network: an input and what it must give.
 
-    x: Array  # (N, T, F)
-    y: Array  # (N, C)
+    Arrays as `Model.predict` takes and gives them: dicts where there are several.
+    """
+
+    x: Array | Mapping[str, Array]  # (N, T, F)
+    y: Array | Mapping[str, Array]  # (N, C)
 
 
 class Model:
@@ -35,9 +38,10 @@ class Model:
     parameters : mapping of str to array
         ``{"owner/name": array}``, as ``parameter_table`` lists them.
     outputs : sequence of str, optional
-        Names of the nodes whose outputs are the network's; the last node where not given.
+        Names of the nodes whose outputs are the network's, ``"node[1]"`` being a node's second; the
+        last node where not given.
     classes : sequence of str, optional
-        A name for each column of the output.
+        A name for each column of the (first) output.
     contract : Contract, optional
         What the network expects of a recording.
     provenance : mapping, optional
@@ -77,17 +81,25 @@ class Model:
         self.provenance = MappingProxyType(dict(provenance or {}))
         self.golden = golden
         self.inputs = tuple(node.name for node in self.nodes if isinstance(node.layer, Input))
-        missing = [name for name in self.outputs if name not in {node.name for node in self.nodes}]
+        known = {node.name for node in self.nodes}
+        missing = [name for name in self.outputs if source_of(name)[0] not in known]
         if missing or not self.outputs or not self.inputs:
             raise NumjazError(
                 f"no node is named {missing[0]!r}" if missing else "a network needs an input and an output"
             )
+        if len(set(self.outputs)) < len(self.outputs):
+            raise NumjazError("an output is named twice")
         self.parameter_table = parameter_table(self.nodes)
+        ends = output_shapes(self.nodes, LENGTHS[0])
+        absent = [name for name in self.outputs if len(ends[source_of(name)[0]]) <= source_of(name)[1]]
+        if absent:
+            raise NumjazError(f"node {source_of(absent[0])[0]!r} has no output {source_of(absent[0])[1]}")
         self.parameters: Mapping[str, Array] = MappingProxyType(_checked_arrays(self.parameter_table, parameters))
         self._cast: dict[np.dtype[Any], dict[str, dict[str, Array]]] = {}
         self.classes = tuple(classes) if classes is not None else None
         if self.classes is not None:
-            columns = self.shapes()[self.outputs[0]][-1]
+            node, k = source_of(self.outputs[0])
+            columns = ends[node][k][-1]
             for name in self.classes:
                 if not isinstance(name, str) or not name.isprintable():
                     raise NumjazError(f"a class cannot be named {name!r:.60}")
@@ -104,7 +116,7 @@ class Model:
 
         Returns
         -------
-        array (N, C), or a dict by node name where the network has several outputs.
+        array (N, C), or a dict by output name where the network has several.
             In the dtype of ``x``.
 
         Raises
@@ -122,7 +134,7 @@ class Model:
         return made if len(made) > 1 else made[self.outputs[0]]
 
     def activations(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:
-        """Every node's output by the node's name, for inputs as `predict` takes them."""
+        """Every node's output by its name, ``node[1]`` its second, for inputs as `predict` takes them."""
         return self._run(self._checked_inputs(x), keep=True)
 
     def replace(self, arrays: Mapping[str, Array]) -> Model:
@@ -138,7 +150,7 @@ class Model:
         return self.derive(parameters={**self.parameters, **arrays}, golden=None, provenance=provenance)
 
     def derive(self, **changes: Any) -> Model:
-        """A new model with other ``parameters``, ``classes``, ``contract``, ``provenance`` or ``golden``."""
+        """A new model with other ``parameters``, ``outputs``, ``classes``, ``contract``, ``provenance``, ``golden``."""
         same = {
             name: getattr(self, name)
             for name in ("parameters", "outputs", "classes", "contract", "provenance", "golden")
@@ -146,10 +158,13 @@ class Model:
         return Model(self.nodes, **{**same, **changes})
 
     def shapes(self, window: int | None = None) -> dict[str, Shape]:
-        """Every node's output shape without the batch axis, for windows of so many samples."""
+        """Every output's shape without the batch axis, for windows of so many samples.
+
+        The samples take the place of free lengths; without them, the contract's window or 256 does.
+        """
         time = window if window is not None else self.contract.window if self.contract else WINDOW
         made = output_shapes(self.nodes, time)
-        return {name: shapes[0] for name, shapes in made.items()}
+        return {output_key(name, k): shape for name, shapes in made.items() for k, shape in enumerate(shapes)}
 
     def summary(self, window: int | None = None) -> str:
         """The table of nodes, as text: layer, output shape, parameters, inputs."""
@@ -158,35 +173,41 @@ class Model:
         shapes, left, rows = self.shapes(window), owned_parameters(self.nodes), []
         for node in self.nodes:
             own = left.pop(node.owner, {})  # shared arrays count where they first stand
-            shape = " x ".join(str(n) for n in shapes[node.name])
+            made = [shapes[key] for key in shapes if source_of(key)[0] == node.name]
+            shape = ", ".join(" x ".join(map(str, shape)) for shape in made)
             count = sum(int(np.prod(p.shape)) for p in own.values())
             rows.append(
-                [node.name, _brief(node.layer), shape, f"{count:,}", ", ".join(name for name, _ in node.inputs)]
+                [node.name, _brief(node.layer), shape, f"{count:,}", ", ".join(output_key(*s) for s in node.inputs)]
             )
         sizes = [(int(np.prod(p.shape)), p.trainable) for p in self.parameter_table.values()]
         total, trainable = sum(n for n, _ in sizes), sum(n for n, moved in sizes if moved)
         text = table(["node", "layer", "output", "params", "inputs"], rows, right=(3,))
         return f"{text}\n{total:,} parameters, {trainable:,} of them trainable"
 
-    def save(self, path: str | Path) -> None:
-        """Write numjaz's own HDF5 file, whole or not at all."""
-        from numjaz.formats.own import save
+    def save(self, path: str | Path, format: str | None = None, **options: Any) -> None:
+        """Write a file, whole or not at all: numjaz's own HDF5, or what `numjaz.formats.save` lists."""
+        from numjaz.formats import save
 
-        save(self, path)
+        save(self, path, format, **options)
 
     def _run(self, given: Mapping[str, Array], *, keep: bool) -> dict[str, Array]:
         """Execute the nodes; without ``keep``, each output is let go after its last use."""
         params = self._params(next(iter(given.values())).dtype)
         last_use = {source: node.name for node in self.nodes for source, _ in node.inputs}
+        wanted = {source_of(name)[0] for name in self.outputs}
         made: dict[str, tuple[Array, ...]] = {}
         for node in self.nodes:
             inputs = tuple(made[name][k] for name, k in node.inputs) if node.inputs else (given[node.name],)
-            made[node.name] = node.layer.forward(params[node.owner], inputs).outputs
+            try:
+                made[node.name] = node.layer.forward(params[node.owner], inputs).outputs
+            except NumjazError as error:
+                raise NumjazError(f"node {node.name!r}: {error}") from None
             if not keep:
                 for source, _ in node.inputs:
-                    if last_use[source] == node.name and source not in self.outputs:
+                    if last_use[source] == node.name and source not in wanted:
                         made.pop(source, None)
-        return {name: outputs[0] for name, outputs in made.items() if keep or name in self.outputs}
+        named = {output_key(name, k): array for name, arrays in made.items() for k, array in enumerate(arrays)}
+        return named if keep else {name: named[name] for name in self.outputs}
 
     def _params(self, dtype: np.dtype[Any]) -> dict[str, dict[str, Array]]:
         """The arrays by owner and name, cast to ``dtype`` once."""
@@ -206,29 +227,33 @@ class Model:
             x = {self.inputs[0]: x}
         if set(x) != set(self.inputs):
             raise NumjazError(f"the inputs are {', '.join(self.inputs)}, not {', '.join(map(str, x)) or 'none'}")
-        layers = {node.name: node.layer for node in self.nodes}
-        checked = {name: _checked_input(np.asarray(x[name]), layers[name].features) for name in self.inputs}  # type: ignore[attr-defined]
+        layers = {node.name: node.layer for node in self.nodes if isinstance(node.layer, Input)}
+        checked = {name: _checked_input(np.asarray(x[name]), layers[name]) for name in self.inputs}
         if len({(len(array), array.dtype) for array in checked.values()}) != 1:
             raise NumjazError("the inputs differ in axis 0 (windows) or in dtype")
         return checked
 
 
-def _checked_input(x: Array, features: int) -> Array:
+def _checked_input(x: Array, layer: Input) -> Array:
     if x.dtype not in (np.float32, np.float64):
         raise NumjazError(f"x has dtype {x.dtype}; the network takes float32 or float64 (x.astype(numpy.float32))")
-    if x.ndim != 3:
-        hint = "; x[None] makes one window a batch" if x.ndim == 2 else ""
-        raise NumjazError(f"x has shape {x.shape}; the axes are (windows, time, features), 3 of them{hint}")
-    if x.shape[2] != features:
-        raise NumjazError(f"x has shape {x.shape}: axis 2 (features) is {x.shape[2]}, the network takes {features}")
-    if x.shape[1] == 0:
-        raise NumjazError(f"x has shape {x.shape}: axis 1 (time) is empty")
+    inner = ["time"] if len(layer.axes) == 1 else [f"axis {k}" for k, _ in enumerate(layer.axes, start=1)]
+    axes = ["windows", *inner, "features"]
+    if x.ndim != len(axes):
+        hint = "; x[None] makes one window a batch" if x.ndim == len(axes) - 1 else ""
+        raise NumjazError(f"x has shape {x.shape}; the axes are ({', '.join(axes)}), {len(axes)} of them{hint}")
+    if x.shape[-1] != layer.features:
+        wrong = f"is {x.shape[-1]}, the network takes {layer.features}"
+        raise NumjazError(f"x has shape {x.shape}: axis {len(axes) - 1} (features) {wrong}")
+    for k, size in enumerate(layer.axes, start=1):
+        if x.shape[k] == 0 or (size is not None and x.shape[k] != size):
+            wrong = "is empty" if x.shape[k] == 0 else f"is {x.shape[k]}, the network takes {size}"
+            raise NumjazError(f"x has shape {x.shape}: axis {k} ({axes[k]}) {wrong}")
     finite = np.isfinite(x)
     if not finite.all():
-        n, t, f = (int(i) for i in np.argwhere(~finite)[0])
-        raise NumjazError(
-            f"x is not finite at axis 0 (windows) {n}, axis 1 (time) {t}, axis 2 (features) {f}: {x[n, t, f]}"
-        )
+        at = tuple(int(i) for i in np.argwhere(~finite)[0])
+        place = ", ".join(f"axis {k} ({axis}) {i}" for k, (axis, i) in enumerate(zip(axes, at, strict=True)))
+        raise NumjazError(f"x is not finite at {place}: {x[at]}")
     return x
 
 
@@ -252,12 +277,19 @@ def _checked_arrays(table: Mapping[str, Parameter], arrays: Mapping[str, Array])
     return checked
 
 
+def _differs(layer: Layer, option: Field[Any]) -> bool:
+    return bool(getattr(layer, option.name) != option.default)
+
+
 def _brief(layer: Layer) -> str:
     """The layer's name and its options, as far as they differ from their defaults: ``Conv1D(10, 5, relu)``."""
-    options = ((getattr(layer, field.name), field.default) for field in fields(layer))
+    options = {field.name: getattr(layer, field.name) for field in fields(layer) if _differs(layer, field)}
     shown = [
-        type(value).__name__ if isinstance(value, Layer) else str(value)
-        for value, default in options
-        if value != default
+        (name if value else f"{name}=False")
+        if isinstance(value, bool)
+        else type(value).__name__
+        if isinstance(value, Layer)
+        else str(value)
+        for name, value in options.items()
     ]
     return type(layer).__name__ + (f"({', '.join(shown)})" if shown else "")

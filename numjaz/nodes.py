@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,6 +12,7 @@ from numjaz.layers import Input, Layer, Parameter, Shape
 
 MAX_NODES = 10_000
 WINDOW = 256  # samples, where a number is needed and nothing gives one
+LENGTHS = (5040, 10080)  # that arrays must not depend on; many numbers divide both, as a Reshape may ask
 
 Fact = TypeVar("Fact")
 
@@ -33,6 +35,17 @@ class Node:
             object.__setattr__(self, "owner", self.name)
 
 
+def output_key(name: str, output: int) -> str:
+    """What an output is called: by its node, and ``node[1]`` for a node's second."""
+    return f"{name}[{output}]" if output else name
+
+
+def source_of(key: str) -> tuple[str, int]:
+    """The node, and which of its outputs, of an output's name."""
+    found = re.fullmatch(r"(.*)\[([1-9]\d{0,3})\]", key, re.DOTALL)
+    return (found[1], int(found[2])) if found else (key, 0)
+
+
 def output_shapes(nodes: Iterable[Node], window: int) -> dict[str, tuple[Shape, ...]]:
     """Every node's output shapes without the batch axis, for windows of so many samples."""
     made: dict[str, tuple[Shape, ...]] = {}
@@ -48,11 +61,23 @@ def owned_parameters(nodes: Iterable[Node]) -> dict[str, dict[str, Parameter]]:
     """
     nodes = tuple(nodes)
     _check_wiring(nodes)
+    owned = _owned(nodes, LENGTHS[0])
+    if any(isinstance(node.layer, Input) and None in node.layer.axes for node in nodes):
+        longer = _owned(nodes, LENGTHS[1])
+        for owner, own in owned.items():
+            if longer[owner] != own:
+                raise NumjazError(f"node {owner!r}: its arrays depend on the input's length; give Input a fixed one")
+    return owned
+
+
+def _owned(nodes: Sequence[Node], window: int) -> dict[str, dict[str, Parameter]]:
     owned: dict[str, dict[str, Parameter]] = {}
-    for node, shapes in _with_inputs(nodes, WINDOW, output_shapes(nodes, WINDOW)):
+    for node, shapes in _with_inputs(nodes, window, output_shapes(nodes, window)):
         own = _asked(node, node.layer.parameters, shapes)
         if owned.setdefault(node.owner, own) != own:
             raise NumjazError(f"node {node.name!r} shares the arrays of {node.owner!r}, which have other shapes there")
+        if any(size < 0 for parameter in own.values() for size in parameter.shape):
+            raise NumjazError(f"node {node.name!r}: its input has no samples left")
     return owned
 
 
@@ -73,17 +98,15 @@ def _check_wiring(nodes: Sequence[Node]) -> None:
     known: set[str] = set()
     owners: dict[str, Layer] = {}
     for node in nodes:
-        if not node.name.isprintable() or not node.name:
+        if not node.name.isprintable() or source_of(node.name)[1] or not node.name:
             raise NumjazError(f"a node cannot be named {node.name!r:.60}")
         if node.name in known:
             raise NumjazError(f"two nodes are named {node.name!r}")
         if isinstance(node.layer, Input) != (not node.inputs):
             raise NumjazError(f"node {node.name!r}: {'an Input takes no inputs' if node.inputs else 'has no inputs'}")
-        for source, output in node.inputs:
+        for source, _ in node.inputs:
             if source not in known:
                 raise NumjazError(f"node {node.name!r} takes its input from {source!r}, which does not stand before it")
-            if output != 0:
-                raise NumjazError(f"node {node.name!r} takes output {output} of {source!r}, which has 1")
         if owners.setdefault(node.owner, node.layer) != node.layer:
             raise NumjazError(f"node {node.name!r} shares the arrays of {node.owner!r} but is another layer")
         known.add(node.name)
@@ -95,9 +118,12 @@ def _with_inputs(
     """Each node with its inputs' shapes; ``made`` holds the outputs of the nodes before it."""
     for node in nodes:
         if isinstance(node.layer, Input):
-            yield node, ((window, node.layer.features),)
-        else:
-            yield node, tuple(made[name][k] for name, k in node.inputs)
+            yield node, (node.layer.shape(window),)
+            continue
+        for name, k in node.inputs:
+            if not 0 <= k < len(made[name]):
+                raise NumjazError(f"node {node.name!r} takes output {k} of {name!r}, which has {len(made[name])}")
+        yield node, tuple(made[name][k] for name, k in node.inputs)
 
 
 def _asked(node: Node, ask: Callable[[tuple[Shape, ...]], Fact], shapes: tuple[Shape, ...]) -> Fact:

@@ -188,7 +188,7 @@ def test_a_gru_is_its_steps() -> None:
         whole = layer.forward(params, (x,)).outputs[0]
         np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=0, atol=1e-14)
         last = GRU(5, reset_after=after, return_sequences=False).forward(params, (x,)).outputs[0]
-        np.testing.assert_allclose(last, state, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(last, state[0], rtol=0, atol=1e-14)
         np.testing.assert_array_equal(last, whole[:, -1])
 
 

@@ -1,4 +1,4 @@
-"""Activations: element by element, but for softmax, which normalises over the last axis."""
+"""Activations: element by element, but for the softmaxes, which look along an axis."""
 
 from __future__ import annotations
 
@@ -7,7 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numjaz.layers.base import Array, Arrays, Forward, Layer, Parameters, Rng, Shape, check_choice, one
+from numjaz.errors import NumjazError
+from numjaz.layers.base import (
+    Array,
+    Arrays,
+    Forward,
+    Layer,
+    Parameter,
+    Parameters,
+    Rng,
+    Shape,
+    check_choice,
+    check_number,
+    check_whole,
+    one,
+)
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017
 
 
 def linear(x: Array) -> Array:
@@ -20,26 +36,187 @@ def relu(x: Array) -> Array:
     return np.maximum(x, 0)
 
 
+def relu6(x: Array) -> Array:
+    """Y = min(max(x, 0), 6)."""
+    return np.clip(x, 0, 6)
+
+
+def leaky_relu(x: Array, slope: float = 0.2) -> Array:
+    """Y = x where positive, slope x elsewhere; 0.2 is Keras's, torch's is 0.01."""
+    return np.where(x > 0, x, slope * x)
+
+
 def sigmoid(x: Array) -> Array:
     """Y = 1 / (1 + exp(-x))."""
     with np.errstate(over="ignore"):  # exp(-x) overflows to infinity where y is 0
         return 1 / (1 + np.exp(-x))
 
 
-def softmax(x: Array) -> Array:
-    """Y = exp(x) / sum(exp(x)) over the last axis; the maximum taken off first changes nothing but overflow."""
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    y: Array = e / e.sum(axis=-1, keepdims=True)
+def log_sigmoid(x: Array) -> Array:
+    """Y = log(sigmoid(x))."""
+    return -softplus(-x)
+
+
+def hard_sigmoid(x: Array) -> Array:
+    """Y = x / 6 + 0.5, from 0 to 1: Keras 3's and torch's."""
+    return np.clip(x / 6 + 0.5, 0, 1)
+
+
+def hard_sigmoid_keras2(x: Array) -> Array:
+    """Y = 0.2 x + 0.5, from 0 to 1: what Keras 2 calls ``hard_sigmoid``."""
+    return np.clip(0.2 * x + 0.5, 0, 1)
+
+
+def sparse_sigmoid(x: Array) -> Array:
+    """Y = (x + 1) / 2, from 0 to 1."""
+    return np.clip(0.5 * (x + 1), 0, 1)
+
+
+def silu(x: Array) -> Array:
+    """Y = x sigmoid(x), also called swish."""
+    return x * sigmoid(x)
+
+
+def hard_silu(x: Array) -> Array:
+    """Y = x hard_sigmoid(x), also called hard swish."""
+    return x * hard_sigmoid(x)
+
+
+def gelu(x: Array) -> Array:
+    """Y = x times the normal distribution's share below x (Hendrycks and Gimpel 2016), exactly."""
+    from scipy.special import erf
+
+    y: Array = 0.5 * x * (1 + erf(x / np.sqrt(np.array(2, x.dtype))))
     return y
 
 
+def mish(x: Array) -> Array:
+    """Y = x tanh(softplus(x))."""
+    return x * np.tanh(softplus(x))
+
+
+def elu(x: Array, alpha: float = 1.0) -> Array:
+    """Y = x where positive, alpha (exp(x) - 1) elsewhere."""
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def selu(x: Array) -> Array:
+    """Y = scale elu(x, alpha), with the constants that keep mean 0 and variance 1."""
+    y: Array = SELU_SCALE * elu(x, SELU_ALPHA)
+    return y
+
+
+def softplus(x: Array) -> Array:
+    """Y = log(1 + exp(x))."""
+    y: Array = np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    return y
+
+
+def softsign(x: Array) -> Array:
+    """Y = x / (1 + |x|)."""
+    y: Array = x / (1 + np.abs(x))
+    return y
+
+
+def squareplus(x: Array) -> Array:
+    """Y = (x + sqrt(x^2 + 4)) / 2."""
+    y: Array = (x + np.sqrt(x * x + 4)) / 2
+    return y
+
+
+def sparse_plus(x: Array) -> Array:
+    """Y = 0 below -1, x above 1, (x + 1)^2 / 4 between."""
+    return np.where(x <= -1, 0, np.where(x < 1, (x + 1) * (x + 1) / 4, x)).astype(x.dtype)
+
+
+def hard_tanh(x: Array) -> Array:
+    """Y = x, from -1 to 1."""
+    return np.clip(x, -1, 1)
+
+
+def tanh_shrink(x: Array) -> Array:
+    """Y = x - tanh(x)."""
+    return x - np.tanh(x)
+
+
+def soft_shrink(x: Array) -> Array:
+    """Y = x moved towards 0 by 0.5, and 0 within it."""
+    y: Array = np.sign(x) * np.maximum(np.abs(x) - 0.5, 0)
+    return y
+
+
+def hard_shrink(x: Array) -> Array:
+    """Y = x where |x| > 0.5, else 0."""
+    return np.where(np.abs(x) > 0.5, x, 0).astype(x.dtype)
+
+
+def softmax(x: Array, axis: int | tuple[int, ...] = -1) -> Array:
+    """Y = exp(x) / sum(exp(x)) over an axis; the maximum taken off first changes nothing but overflow."""
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    y: Array = e / e.sum(axis=axis, keepdims=True)
+    return y
+
+
+def log_softmax(x: Array) -> Array:
+    """Y = log(softmax(x)) over the last axis."""
+    z = x - x.max(axis=-1, keepdims=True)
+    y: Array = z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
+    return y
+
+
+def sparsemax_keras(x: Array) -> Array:
+    """What Keras calls ``sparsemax``, over the last axis.
+
+    Sparsemax (Martins and Astudillo 2016) takes a threshold off x so that the rest sums to 1. Keras
+    adds up every partial sum where the last one is due: its outputs do not sum to 1.
+    """
+    z = -np.sort(-x, axis=-1)  # from the largest down
+    sums, k = np.cumsum(z, axis=-1), np.arange(1, x.shape[-1] + 1, dtype=x.dtype)
+    support = k * z > sums - 1
+    count: Array = support.sum(axis=-1, keepdims=True).astype(x.dtype)
+    threshold = (np.where(support, sums, 0).sum(axis=-1, keepdims=True) - 1) / count
+    y: Array = np.maximum(x - threshold, 0)
+    return y
+
+
+def glu(x: Array) -> Array:
+    """Y = a sigmoid(b), a and b the halves of the last axis."""
+    half = x.shape[-1] // 2
+    return x[..., :half] * sigmoid(x[..., half:])
+
+
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "celu": elu,  # alike at alpha 1, the only one that a name can mean
+    "elu": elu,
+    "exponential": np.exp,
+    "gelu": gelu,
+    "hard_shrink": hard_shrink,
+    "hard_sigmoid": hard_sigmoid,
+    "hard_sigmoid_keras2": hard_sigmoid_keras2,
+    "hard_silu": hard_silu,
+    "hard_tanh": hard_tanh,
+    "leaky_relu": leaky_relu,
     "linear": linear,
+    "log_sigmoid": log_sigmoid,
+    "log_softmax": log_softmax,
+    "mish": mish,
     "relu": relu,
+    "relu6": relu6,
+    "selu": selu,
     "sigmoid": sigmoid,
+    "silu": silu,
+    "soft_shrink": soft_shrink,
     "softmax": softmax,
+    "softplus": softplus,
+    "softsign": softsign,
+    "sparse_plus": sparse_plus,
+    "sparse_sigmoid": sparse_sigmoid,
+    "sparsemax_keras": sparsemax_keras,
+    "squareplus": squareplus,
     "tanh": np.tanh,
+    "tanh_shrink": tanh_shrink,
 }
+"""The activations that keep a shape, which any layer may end with."""
 
 
 def check_activation(layer: Layer, *names: str) -> None:
@@ -50,15 +227,95 @@ def check_activation(layer: Layer, *names: str) -> None:
 
 @dataclass(frozen=True)
 class Activation(Layer):
-    """An activation that is a node of its own."""
+    """An activation that is a node of its own: any by name, or ``glu``, which halves the last axis."""
 
     activation: str
 
     def __post_init__(self) -> None:
-        check_activation(self, "activation")
+        check_choice(self, "activation", (*ACTIVATIONS, "glu"))
 
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        shape = one(shapes, self)
+        if self.activation != "glu":
+            return (shape,)
+        if shape[-1] % 2:
+            raise NumjazError(f"Activation: glu halves the last axis, and {shape} has an odd one")
+        return ((*shape[:-1], shape[-1] // 2),)
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        return Forward((ACTIVATIONS.get(self.activation, glu)(one(inputs, self)),))
+
+
+@dataclass(frozen=True)
+class ReLU(Layer):
+    """y = x from ``threshold`` to ``max_value``, ``negative_slope`` (x - threshold) below, max_value above."""
+
+    max_value: float | None = None
+    negative_slope: float = 0.0
+    threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_number(self, "negative_slope", "threshold")
+        if self.max_value is not None:
+            check_number(self, "max_value", low=0.0)
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        x = one(inputs, self)
+        y = np.where(x >= self.threshold, x, self.negative_slope * (x - self.threshold)).astype(x.dtype)
+        return Forward((y if self.max_value is None else np.minimum(y, self.max_value),))
+
+
+@dataclass(frozen=True)
+class PReLU(Layer):
+    """y = x where positive, alpha x elsewhere; alpha is an array of the input's shape, 1 on ``shared_axes``."""
+
+    shared_axes: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_whole(self, "shared_axes", 1, 8)
+
+    def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
+        shape = enumerate(one(shapes, self), start=1)
+        return {"alpha": Parameter(tuple(1 if axis in self.shared_axes else n for axis, n in shape), initial="zeros")}
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        x = one(inputs, self)
+        return Forward((np.maximum(x, 0) + params["alpha"] * np.minimum(x, 0),))
+
+
+@dataclass(frozen=True)
+class ELU(Layer):
+    """y = x where positive, alpha (exp(x) - 1) elsewhere."""
+
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_number(self, "alpha")
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        return Forward((elu(one(inputs, self), self.alpha),))
+
+
+@dataclass(frozen=True)
+class Softmax(Layer):
+    """y = exp(x) / sum(exp(x)) over some axes, the batch being axis 0."""
+
+    axis: tuple[int, ...] = (-1,)
+
+    def __post_init__(self) -> None:
+        check_whole(self, "axis", -8, 8)
+        if not self.axis or 0 in self.axis:
+            raise NumjazError(f"Softmax: axis must be one or more axes but the batch's, 0, not {self.axis}")
+
+    @property
+    def reach(self) -> tuple[int | None, int | None]:
+        return (0, 0) if self.axis in ((-1,), (2,)) else (None, None)
+
+    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        rank = len(one(shapes, self)) + 1
+        if not all(-rank < axis < rank for axis in self.axis) or len({a % rank for a in self.axis}) < len(self.axis):
+            raise NumjazError(f"Softmax: axis {self.axis} does not fit an input of {rank} axes")
         return (one(shapes, self),)
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        return Forward((ACTIVATIONS[self.activation](one(inputs, self)),))
+        return Forward((softmax(one(inputs, self), self.axis),))

@@ -44,8 +44,8 @@ class Layer:
     """
 
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """Shapes of the outputs for inputs of these shapes."""
-        raise NotImplementedError
+        """Shapes of the outputs for inputs of these shapes; here, those of the only input."""
+        return (one(shapes, self),)
 
     def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
         """The layer's arrays by name, for inputs of these shapes."""
@@ -57,7 +57,10 @@ class Layer:
 
     @property
     def reach(self) -> tuple[int | None, int | None]:
-        """Samples back and ahead of t that the output at t depends on; None is all there are."""
+        """Samples back and ahead that an output depends on; None is all there are.
+
+        Counted from the sample that the output at t stands over: t itself, or t times the strides.
+        """
         return (0, 0)
 
     def config(self) -> dict[str, Any]:
@@ -82,12 +85,42 @@ def sequence(shapes: tuple[Shape, ...], layer: Layer) -> tuple[Any, int]:
     return shape[0], shape[1]
 
 
+def under(params: Parameters, prefix: str) -> Parameters:
+    """The parameters whose names begin with ``prefix/``, without it."""
+    return {name[len(prefix) + 1 :]: array for name, array in params.items() if name.startswith(prefix + "/")}
+
+
 def check_count(layer: Layer, *names: str) -> None:
     """Raise unless the options of these names are whole numbers, 1 or more."""
     for name in names:
         value = getattr(layer, name)
         if type(value) is not int or not 1 <= value <= 2**31:
-            raise NumjazError(f"{type(layer).__name__}: {name} must be a whole number, 1 or more, not {value!r}")
+            raise NumjazError(f"{type(layer).__name__}: {name} must be a whole number, 1 or more, not {value!r:.60}")
+
+
+def check_number(layer: Layer, *names: str, low: float = -math.inf, high: float = math.inf) -> None:
+    """Raise unless the options of these names are finite numbers from ``low`` to ``high``."""
+    for name in names:
+        value = getattr(layer, name)
+        if type(value) not in (int, float) or not low <= value <= high or not -1e300 < value < 1e300:
+            raise NumjazError(
+                f"{type(layer).__name__}: {name} must be a number from {low:g} to {high:g}, not {value!r:.60}"
+            )
+
+
+def check_whole(layer: Layer, name: str, low: int, high: int = 2**31) -> None:
+    """Raise unless the option is a tuple of whole numbers from ``low`` to ``high``."""
+    values = getattr(layer, name)
+    if not isinstance(values, tuple) or not all(type(v) is int and low <= v <= high for v in values):
+        raise NumjazError(
+            f"{type(layer).__name__}: {name} must be whole numbers from {low} to {high}, not {values!r:.60}"
+        )
+
+
+def check_flag(layer: Layer, *names: str) -> None:
+    """Raise unless the options of these names are True or False."""
+    for name in names:
+        check_choice(layer, name, (True, False))
 
 
 def check_choice(layer: Layer, name: str, choices: tuple[Any, ...]) -> None:
@@ -95,5 +128,5 @@ def check_choice(layer: Layer, name: str, choices: tuple[Any, ...]) -> None:
     value = getattr(layer, name)
     if not any(type(value) is type(choice) and value == choice for choice in choices):
         raise NumjazError(
-            f"{type(layer).__name__}: {name} must be one of {', '.join(map(repr, choices))}, not {value!r}"
+            f"{type(layer).__name__}: {name} must be one of {', '.join(map(repr, choices))}, not {value!r:.60}"
         )

@@ -1,13 +1,18 @@
-"""Convolution over time."""
+"""Convolution over time. As in every framework these are correlations: the kernel is not flipped."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
 import numpy as np
 
+from numjaz.errors import NumjazError
 from numjaz.layers.activation import ACTIVATIONS, check_activation
 from numjaz.layers.base import (
+    Array,
     Arrays,
     Forward,
     Layer,
@@ -17,18 +22,102 @@ from numjaz.layers.base import (
     Shape,
     check_choice,
     check_count,
+    check_flag,
     one,
     sequence,
 )
 
+PADDINGS = ("same", "valid", "causal")
+
+
+def output_time(time: Any, span: int, strides: int, padding: str) -> Any:
+    """Steps out for steps in; ``span`` is the samples that one output sees, first to last."""
+    if padding == "valid":
+        return (time - span) // strides + 1
+    return -(-time // strides)
+
+
+def zeros_around(time: int, span: int, strides: int, padding: str) -> tuple[int, int]:
+    """Zeros before and behind: ``same`` puts the odd one behind, ``causal`` all of them before."""
+    if padding == "valid":
+        return (0, 0)
+    total = span - 1
+    if padding == "same":
+        total = max((-(-time // strides) - 1) * strides + span - time, 0)
+        return (total // 2, total - total // 2)
+    return (total, 0)
+
+
+def reach_of(span: int, strides: int, padding: str) -> tuple[int, int]:
+    """Samples back and ahead, at most: with strides, the zeros of ``same`` depend on the length."""
+    if padding == "causal":
+        return (span - 1, 0)
+    if padding == "valid":
+        return (0, span - 1)
+    return ((span - 1) // 2, span - 1 - max(span - strides, 0) // 2)
+
+
+class _Convolution(Layer):
+    """What the three convolutions share: how a kernel walks over time. Each states these options itself."""
+
+    kernel_size: int
+    padding: str
+    activation: str
+    use_bias: bool
+    strides: int
+    dilation: int
+
+    def __post_init__(self) -> None:
+        check_count(self, "kernel_size", "strides", "dilation")
+        check_choice(self, "padding", PADDINGS)
+        check_activation(self, "activation")
+        check_flag(self, "use_bias")
+        if self.strides > 1 and self.dilation > 1:
+            raise NumjazError(f"{type(self).__name__}: strides and dilation cannot both be over 1")
+
+    @property
+    def span(self) -> int:
+        """Samples that one output sees, from the first to the last."""
+        return (self.kernel_size - 1) * self.dilation + 1
+
+    @property
+    def reach(self) -> tuple[int | None, int | None]:
+        return reach_of(self.span, self.strides, self.padding)
+
+    def _time(self, time: Any) -> Any:
+        return output_time(time, self.span, self.strides, self.padding)
+
+    def _taps(self, x: Array) -> Iterator[Array]:
+        """For each tap k, the samples that it meets: views of the padded x, (N, steps, C)."""
+        steps = self._time(x.shape[1])
+        if steps < 1:
+            raise NumjazError(f"{type(self).__name__}: {x.shape[1]} samples are fewer than the {self.span} of a kernel")
+        around = zeros_around(x.shape[1], self.span, self.strides, self.padding)
+        if any(around):
+            before, behind = (np.zeros((x.shape[0], n, x.shape[2]), x.dtype) for n in around)
+            x = np.concatenate((before, x, behind), axis=1)
+        for k in range(self.kernel_size):
+            first = k * self.dilation
+            yield x[:, first : first + (steps - 1) * self.strides + 1 : self.strides]
+
+    def _depthwise(self, x: Array, kernel: Array) -> Array:
+        """Each channel on its own: (N, T, C), (k, C, M) -> (N, T, C M)."""
+        y: Array = reduce(np.add, (tap[..., None] * w for tap, w in zip(self._taps(x), kernel, strict=True)))
+        return y.reshape(*y.shape[:2], -1)
+
+    def _ended(self, y: Array, params: Parameters) -> Forward:
+        if self.use_bias:
+            y = y + params["bias"]
+        return Forward((ACTIVATIONS[self.activation](y),))
+
 
 @dataclass(frozen=True)
-class Conv1D(Layer):
-    """y[t] = activation(sum over k of x[t + k - left] W[k] + b); W is (kernel_size, C, filters).
+class Conv1D(_Convolution):
+    """y[t] = activation(sum over k of x[s t + d k - left] W[k] + b).
 
-    As in every framework this is a correlation: the kernel is not flipped. ``padding``: ``same``
-    puts (kernel_size - 1) // 2 zeros before and the rest behind, ``causal`` all of them before,
-    ``valid`` none.
+    W is (kernel_size, C / groups, filters), s the strides, d the dilation. ``padding``: ``same`` puts
+    as many zeros around as keep ceil(T / s) steps, the odd one behind; ``causal`` all of them before;
+    ``valid`` none. With ``groups`` each share of the filters sees its own share of the channels.
     """
 
     filters: int
@@ -36,42 +125,106 @@ class Conv1D(Layer):
     padding: str = "same"
     activation: str = "linear"
     use_bias: bool = True
+    strides: int = 1
+    dilation: int = 1
+    groups: int = 1
 
     def __post_init__(self) -> None:
-        check_count(self, "filters", "kernel_size")
-        check_choice(self, "padding", ("same", "valid", "causal"))
-        check_activation(self, "activation")
-        check_choice(self, "use_bias", (True, False))
-
-    @property
-    def _zeros(self) -> tuple[int, int]:
-        """Zeros before and behind the sequence."""
-        total = self.kernel_size - 1
-        return {"same": (total // 2, total - total // 2), "causal": (total, 0), "valid": (0, 0)}[self.padding]
-
-    @property
-    def reach(self) -> tuple[int | None, int | None]:
-        left = self._zeros[0]
-        return (left, self.kernel_size - 1 - left)
+        super().__post_init__()
+        check_count(self, "filters", "groups")
+        if self.filters % self.groups:
+            raise NumjazError(f"Conv1D: {self.filters} filters are not {self.groups} equal groups")
 
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         time, _ = sequence(shapes, self)
-        return ((time + sum(self._zeros) - (self.kernel_size - 1), self.filters),)
+        return ((self._time(time), self.filters),)
 
     def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
         _, channels = sequence(shapes, self)
-        kernel = {"kernel": Parameter((self.kernel_size, channels, self.filters))}
+        if channels % self.groups:
+            raise NumjazError(f"Conv1D: {channels} channels are not {self.groups} equal groups")
+        kernel = {"kernel": Parameter((self.kernel_size, channels // self.groups, self.filters))}
         return kernel | ({"bias": Parameter((self.filters,), initial="zeros")} if self.use_bias else {})
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        x = one(inputs, self)
-        if sum(self._zeros):
-            before, behind = (np.zeros((x.shape[0], n, x.shape[2]), x.dtype) for n in self._zeros)
-            x = np.concatenate((before, x, behind), axis=1)
-        steps = x.shape[1] - (self.kernel_size - 1)
-        y = x[:, :steps] @ params["kernel"][0]  # (N, T, C) -> (N, T, filters)
-        for k in range(1, self.kernel_size):
-            y = y + x[:, k : k + steps] @ params["kernel"][k]
-        if self.use_bias:
-            y = y + params["bias"]
-        return Forward((ACTIVATIONS[self.activation](y),))
+        pairs = zip(self._taps(one(inputs, self)), params["kernel"], strict=True)
+        return self._ended(reduce(np.add, (self._product(tap, w) for tap, w in pairs)), params)
+
+    def _product(self, x: Array, w: Array) -> Array:
+        """One tap's share: (N, T, C) -> (N, T, filters)."""
+        if self.groups == 1:
+            return x @ w
+        x = x.reshape(*x.shape[:2], self.groups, -1)  # (N, T, G, C/G)
+        w = w.reshape(w.shape[0], self.groups, -1)  # (C/G, G, filters/G)
+        y: Array = np.einsum("ntgc,cgf->ntgf", x, w)
+        return y.reshape(*x.shape[:2], self.filters)
+
+
+@dataclass(frozen=True)
+class DepthwiseConv1D(_Convolution):
+    """A convolution of each channel on its own, ``depth_multiplier`` (M) outputs a channel.
+
+    ``kernel`` is (kernel_size, C, M); output channel c M + m comes from channel c.
+    """
+
+    kernel_size: int
+    depth_multiplier: int = 1
+    padding: str = "valid"
+    activation: str = "linear"
+    use_bias: bool = True
+    strides: int = 1
+    dilation: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count(self, "depth_multiplier")
+
+    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        time, channels = sequence(shapes, self)
+        return ((self._time(time), channels * self.depth_multiplier),)
+
+    def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
+        _, channels = sequence(shapes, self)
+        kernel = {"kernel": Parameter((self.kernel_size, channels, self.depth_multiplier))}
+        bias = {"bias": Parameter((channels * self.depth_multiplier,), initial="zeros")}
+        return kernel | (bias if self.use_bias else {})
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        return self._ended(self._depthwise(one(inputs, self), params["kernel"]), params)
+
+
+@dataclass(frozen=True)
+class SeparableConv1D(_Convolution):
+    """A depthwise convolution, then one matrix at every step (Chollet 2017).
+
+    ``depthwise_kernel`` is (kernel_size, C, M), ``pointwise_kernel`` (1, C M, filters).
+    """
+
+    filters: int
+    kernel_size: int
+    depth_multiplier: int = 1
+    padding: str = "valid"
+    activation: str = "linear"
+    use_bias: bool = True
+    strides: int = 1
+    dilation: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count(self, "filters", "depth_multiplier")
+
+    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        time, _ = sequence(shapes, self)
+        return ((self._time(time), self.filters),)
+
+    def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
+        _, channels = sequence(shapes, self)
+        kernels = {
+            "depthwise_kernel": Parameter((self.kernel_size, channels, self.depth_multiplier)),
+            "pointwise_kernel": Parameter((1, channels * self.depth_multiplier, self.filters)),
+        }
+        return kernels | ({"bias": Parameter((self.filters,), initial="zeros")} if self.use_bias else {})
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        y = self._depthwise(one(inputs, self), params["depthwise_kernel"])
+        return self._ended(y @ params["pointwise_kernel"][0], params)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from numjaz.layers.activation import ACTIVATIONS, check_activation
-from numjaz.layers.base import Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape, check_choice, check_count, one
+from numjaz.layers.base import Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape, check_count, check_flag, one
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Dense(Layer):
     def __post_init__(self) -> None:
         check_count(self, "units")
         check_activation(self, "activation")
-        check_choice(self, "use_bias", (True, False))
+        check_flag(self, "use_bias")
 
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         return ((*one(shapes, self)[:-1], self.units),)

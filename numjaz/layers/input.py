@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from numjaz.errors import NumjazError
 from numjaz.layers.base import Arrays, Forward, Layer, Parameters, Rng, Shape, check_count
@@ -10,17 +11,28 @@ from numjaz.layers.base import Arrays, Forward, Layer, Parameters, Rng, Shape, c
 
 @dataclass(frozen=True)
 class Input(Layer):
-    """A batch of sequences (N, T, features); T is free."""
+    """A batch of (N, *axes, features): sequences (N, T, features) unless ``axes`` says otherwise.
+
+    None in ``axes`` is a free length, a number a fixed one; ``()`` makes it a vector (N, features).
+    """
 
     features: int
+    axes: tuple[int | None, ...] = (None,)
 
     def __post_init__(self) -> None:
         check_count(self, "features")
+        if not isinstance(self.axes, tuple) or len(self.axes) > 4:
+            raise NumjazError(f"Input: axes must be at most four lengths, not {self.axes!r:.60}")
+        for size in self.axes:
+            if size is not None and (type(size) is not int or not 1 <= size <= 2**31):
+                raise NumjazError(f"Input: a length must be a whole number, 1 or more, or None, not {size!r:.60}")
+
+    def shape(self, time: Any) -> Shape:
+        """The input's shape without the batch, ``time`` in the place of each free length."""
+        return (*(time if size is None else size for size in self.axes), self.features)
 
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         (shape,) = shapes
-        if len(shape) != 2 or shape[1] != self.features:
-            raise NumjazError(f"Input takes (time, {self.features}), not {shape}")
         return (shape,)
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:

@@ -2,23 +2,121 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
 
 from numjaz.errors import NumjazError
-from numjaz.layers.base import Arrays, Forward, Layer, Parameters, Rng, Shape
+from numjaz.layers.base import Array, Arrays, Forward, Layer, Parameters, Rng, Shape
 
 
 @dataclass(frozen=True)
-class Add(Layer):
-    """y = the sum of two or more inputs of one shape."""
+class _Merge(Layer):
+    """Element by element; an axis of 1 meets any size, and an input of fewer axes gets them after the batch."""
 
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        if len(shapes) < 2 or any(shape != shapes[0] for shape in shapes):
-            raise NumjazError(f"Add takes two or more inputs of one shape, not {', '.join(map(str, shapes)) or 'none'}")
-        return (shapes[0],)
+        if len(shapes) < 2:
+            raise NumjazError(f"{type(self).__name__} takes two or more inputs, not {len(shapes)}")
+        rank = max(map(len, shapes))
+        levelled = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
+        return (tuple(self._size(sizes, shapes) for sizes in zip(*levelled, strict=True)),)
+
+    def _size(self, sizes: Sequence[Any], shapes: tuple[Shape, ...]) -> Any:
+        wide = [size for size in sizes if size != 1]
+        if any(size != wide[0] for size in wide):
+            raise NumjazError(f"{type(self).__name__} takes inputs of one shape, not {', '.join(map(str, shapes))}")
+        return wide[0] if wide else 1
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        y = inputs[0] + inputs[1]
-        for x in inputs[2:]:
-            y = y + x
-        return Forward((y,))
+        rank = max(x.ndim for x in inputs)
+        return Forward((self._joined([x.reshape(len(x), *(1,) * (rank - x.ndim), *x.shape[1:]) for x in inputs]),))
+
+    def _joined(self, inputs: list[Array]) -> Array:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Add(_Merge):
+    """y = the sum of two or more inputs."""
+
+    def _joined(self, inputs: list[Array]) -> Array:
+        return reduce(np.add, inputs)
+
+
+@dataclass(frozen=True)
+class Subtract(_Merge):
+    """y = the first input minus the second."""
+
+    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        if len(shapes) != 2:
+            raise NumjazError(f"Subtract takes two inputs, not {len(shapes)}")
+        return super().output_shapes(shapes)
+
+    def _joined(self, inputs: list[Array]) -> Array:
+        return inputs[0] - inputs[1]
+
+
+@dataclass(frozen=True)
+class Multiply(_Merge):
+    """y = the product of two or more inputs, element by element."""
+
+    def _joined(self, inputs: list[Array]) -> Array:
+        return reduce(np.multiply, inputs)
+
+
+@dataclass(frozen=True)
+class Average(_Merge):
+    """y = the mean of two or more inputs."""
+
+    def _joined(self, inputs: list[Array]) -> Array:
+        return reduce(np.add, inputs) / len(inputs)
+
+
+@dataclass(frozen=True)
+class Maximum(_Merge):
+    """y = the largest of two or more inputs, element by element."""
+
+    def _joined(self, inputs: list[Array]) -> Array:
+        return reduce(np.maximum, inputs)
+
+
+@dataclass(frozen=True)
+class Minimum(_Merge):
+    """y = the smallest of two or more inputs, element by element."""
+
+    def _joined(self, inputs: list[Array]) -> Array:
+        return reduce(np.minimum, inputs)
+
+
+@dataclass(frozen=True)
+class Concatenate(Layer):
+    """y = the inputs one behind the other along an axis, the batch being axis 0."""
+
+    axis: int = -1
+
+    def __post_init__(self) -> None:
+        if type(self.axis) is not int or self.axis == 0 or not -8 < self.axis < 8:
+            raise NumjazError(f"Concatenate: axis must be one of the axes but the batch's, 0, not {self.axis!r:.60}")
+
+    @property
+    def reach(self) -> tuple[int | None, int | None]:
+        return (0, 0) if self.axis in (-1, 2) else (None, None)
+
+    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        if len(shapes) < 2:
+            raise NumjazError(f"Concatenate takes two or more inputs, not {len(shapes)}")
+        rank = len(shapes[0]) + 1
+        if not -rank < self.axis < rank:
+            raise NumjazError(f"Concatenate: axis {self.axis} does not fit inputs of {rank} axes")
+        at = self.axis % rank - 1
+        rest = {(*shape[:at], None, *shape[at + 1 :]) for shape in shapes}
+        if len(rest) > 1:
+            raise NumjazError(f"Concatenate along axis {self.axis} of {', '.join(map(str, shapes))} does not fit")
+        joined = reduce(lambda a, b: a + b, [shape[at] for shape in shapes])
+        return ((*shapes[0][:at], joined, *shapes[0][at + 1 :]),)
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        return Forward((np.concatenate(inputs, axis=self.axis),))

@@ -1,45 +1,79 @@
-"""Normalization by stored statistics."""
+"""Normalization: by stored statistics, by a sample's own, by constants."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from numjaz.errors import NumjazError
-from numjaz.layers.base import Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape, check_choice, one
+from numjaz.layers.base import (
+    Array,
+    Arrays,
+    Forward,
+    Layer,
+    Parameter,
+    Parameters,
+    Rng,
+    Shape,
+    check_flag,
+    check_number,
+    check_whole,
+    one,
+)
+
+Constant = float | tuple[float, ...]  # one number, or one a channel
+
+
+def _kept(axes: tuple[int, ...], shape: Shape, layer: Layer) -> tuple[int, ...]:
+    """Where axes stand in a shape without the batch, from the first; -1 is the last."""
+    rank = len(shape) + 1
+    if any(not -rank < axis < rank for axis in axes):
+        raise NumjazError(f"{type(layer).__name__}: axis {axes} does not fit {shape}")
+    return tuple(sorted({axis % rank - 1 for axis in axes}))
+
+
+def _stretched(array: Array, kept: tuple[int, ...], x: Array) -> Array:
+    """Statistics of some axes, shaped to meet x."""
+    return array.reshape([n if at in kept else 1 for at, n in enumerate(x.shape[1:])])
 
 
 @dataclass(frozen=True)
 class BatchNormalization(Layer):
     """y = (x - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta, channel by channel.
 
-    ``momentum`` is Keras's: the share of the old statistic that a training step keeps.
+    ``momentum`` is Keras's: the share of the old statistic that a training step keeps. ``axis`` is the
+    one with statistics of its own, the batch being axis 0.
     """
 
     epsilon: float = 1e-3
     momentum: float = 0.99
     scale: bool = True
     center: bool = True
+    axis: int = -1
 
     def __post_init__(self) -> None:
-        for name, low in (("epsilon", 0.0), ("momentum", 0.0)):
-            value = getattr(self, name)
-            if type(value) not in (int, float) or not low <= value <= 1:
-                raise NumjazError(f"BatchNormalization: {name} must be a number from 0 to 1, not {value!r}")
-        check_choice(self, "scale", (True, False))
-        check_choice(self, "center", (True, False))
+        check_number(self, "epsilon", "momentum", low=0.0, high=1.0)
+        check_flag(self, "scale", "center")
+        if type(self.axis) is not int or self.axis == 0 or abs(self.axis) > 8:
+            raise NumjazError(
+                f"BatchNormalization: axis must be one of the axes but the batch's, not {self.axis!r:.60}"
+            )
 
-    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        return (one(shapes, self),)
+    @property
+    def reach(self) -> tuple[int | None, int | None]:
+        return (0, 0)
 
     def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
-        channels = (one(shapes, self)[-1],)
+        shape = one(shapes, self)
+        (at,) = _kept((self.axis,), shape, self)
+        held = (shape[at],)
         return {
-            **({"gamma": Parameter(channels, initial="ones")} if self.scale else {}),
-            **({"beta": Parameter(channels, initial="zeros")} if self.center else {}),
-            "moving_mean": Parameter(channels, trainable=False, initial="zeros"),
-            "moving_variance": Parameter(channels, trainable=False, initial="ones", minimum=0.0),
+            **({"gamma": Parameter(held, initial="ones")} if self.scale else {}),
+            **({"beta": Parameter(held, initial="zeros")} if self.center else {}),
+            "moving_mean": Parameter(held, trainable=False, initial="zeros"),
+            "moving_variance": Parameter(held, trainable=False, initial="ones", minimum=0.0),
         }
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
@@ -47,9 +81,131 @@ class BatchNormalization(Layer):
             raise NumjazError(
                 "BatchNormalization: batch statistics are part of training, which this version does not do"
             )
-        y = (one(inputs, self) - params["moving_mean"]) / np.sqrt(params["moving_variance"] + self.epsilon)
+        x = one(inputs, self)
+        kept = _kept((self.axis,), x.shape[1:], self)
+        p = {name: _stretched(array, kept, x) for name, array in params.items()}
+        y = (x - p["moving_mean"]) / np.sqrt(p["moving_variance"] + self.epsilon)
         if self.scale:
-            y = y * params["gamma"]
+            y = y * p["gamma"]
         if self.center:
-            y = y + params["beta"]
+            y = y + p["beta"]
         return Forward((y,))
+
+
+@dataclass(frozen=True)
+class LayerNormalization(Layer):
+    """y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, over a sample's own values (Ba et al. 2016).
+
+    ``axis`` are those that mean and variance are taken over, the batch being axis 0: the channels.
+    """
+
+    epsilon: float = 1e-3
+    scale: bool = True
+    center: bool = True
+    axis: tuple[int, ...] = (-1,)
+
+    def __post_init__(self) -> None:
+        check_number(self, "epsilon", low=0.0, high=1.0)
+        check_flag(self, "scale", "center")
+        check_whole(self, "axis", -8, 8)
+        if not self.axis or 0 in self.axis:
+            raise NumjazError(f"LayerNormalization: axis must be axes but the batch's, 0, not {self.axis}")
+
+    @property
+    def reach(self) -> tuple[int | None, int | None]:
+        return (0, 0) if self.axis in ((-1,), (2,)) else (None, None)
+
+    def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
+        shape = one(shapes, self)
+        held = tuple(shape[at] for at in _kept(self.axis, shape, self))
+        return {
+            **({"gamma": Parameter(held, initial="ones")} if self.scale else {}),
+            **({"beta": Parameter(held, initial="zeros")} if self.center else {}),
+        }
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        x = one(inputs, self)
+        kept = _kept(self.axis, x.shape[1:], self)
+        over = tuple(at + 1 for at in kept)
+        x = x - x.mean(axis=over, keepdims=True)
+        y = x / np.sqrt((x * x).mean(axis=over, keepdims=True) + self.epsilon)
+        if self.scale:
+            y = y * _stretched(params["gamma"], kept, x)
+        if self.center:
+            y = y + _stretched(params["beta"], kept, x)
+        return Forward((y,))
+
+
+@dataclass(frozen=True)
+class Normalization(Layer):
+    """y = (x - mean) / sqrt(variance), by statistics that were adapted to data once.
+
+    ``axis`` are those that keep statistics of their own, the batch being axis 0: channels by default,
+    ``()`` for one mean of everything. ``mean`` and ``variance`` given as options are constants;
+    otherwise they are arrays. ``invert`` turns it round: y = x sqrt(variance) + mean.
+    """
+
+    axis: tuple[int, ...] = (-1,)
+    mean: Constant | None = None
+    variance: Constant | None = None
+    invert: bool = False
+    epsilon: float = 1e-7  # the least that sqrt(variance) counts as
+
+    def __post_init__(self) -> None:
+        check_whole(self, "axis", -8, 8)
+        check_flag(self, "invert")
+        check_number(self, "epsilon", low=0.0, high=1.0)
+        if (self.mean is None) != (self.variance is None) or 0 in self.axis:
+            raise NumjazError("Normalization: mean and variance go together, and no axis is the batch's, 0")
+        for name in ("mean", "variance") if self.mean is not None else ():
+            _check_constant(self, name)
+
+    def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
+        shape = one(shapes, self)
+        if self.mean is not None:
+            return {}
+        held = tuple(shape[at] for at in _kept(self.axis, shape, self))
+        return {
+            "mean": Parameter(held, trainable=False, initial="zeros"),
+            "variance": Parameter(held, trainable=False, initial="ones", minimum=0.0),
+        }
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        x = one(inputs, self)
+        if self.mean is None:
+            kept = _kept(self.axis, x.shape[1:], self)
+            mean, variance = (_stretched(params[name], kept, x) for name in ("mean", "variance"))
+        else:
+            mean, variance = np.asarray(self.mean, x.dtype), np.asarray(self.variance, x.dtype)
+        deviation = np.maximum(np.sqrt(variance), np.asarray(self.epsilon, x.dtype))
+        return Forward((x * deviation + mean if self.invert else (x - mean) / deviation,))
+
+
+@dataclass(frozen=True)
+class Rescaling(Layer):
+    """y = x scale + offset; each one number, or one a channel."""
+
+    scale: Constant
+    offset: Constant = 0.0
+
+    def __post_init__(self) -> None:
+        _check_constant(self, "scale")
+        _check_constant(self, "offset")
+
+    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        shape = one(shapes, self)
+        for value in (self.scale, self.offset):
+            if isinstance(value, tuple) and len(value) not in (1, shape[-1]):
+                raise NumjazError(f"Rescaling: {len(value)} numbers for {shape[-1]} channels")
+        return (shape,)
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        x = one(inputs, self)
+        return Forward((x * np.asarray(self.scale, x.dtype) + np.asarray(self.offset, x.dtype),))
+
+
+def _check_constant(layer: Layer, name: str) -> None:
+    value = getattr(layer, name)
+    values = value if isinstance(value, tuple) else (value,)
+    if not values or not all(type(v) in (int, float) and math.isfinite(v) for v in values):
+        raise NumjazError(f"{type(layer).__name__}: {name} must be numbers, not {value!r:.60}")

@@ -4,12 +4,89 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from numjaz.layers.base import Arrays, Forward, Layer, Parameters, Rng, Shape, one, sequence
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from numjaz.errors import NumjazError
+from numjaz.layers.base import (
+    Array,
+    Arrays,
+    Forward,
+    Layer,
+    Parameters,
+    Rng,
+    Shape,
+    check_choice,
+    check_count,
+    check_flag,
+    one,
+    sequence,
+)
+from numjaz.layers.convolution import output_time, reach_of, zeros_around
 
 
 @dataclass(frozen=True)
-class GlobalAveragePooling1D(Layer):
-    """y = mean over time: (N, T, C) -> (N, C)."""
+class _Pooling(Layer):
+    """What both poolings share; ``same`` pads with what changes nothing."""
+
+    pool_size: int = 2
+    strides: int = 0  # 0: the pool's size
+    padding: str = "valid"
+
+    def __post_init__(self) -> None:
+        check_count(self, "pool_size")
+        if self.strides != 0 or type(self.strides) is not int:
+            check_count(self, "strides")
+        check_choice(self, "padding", ("valid", "same"))
+
+    @property
+    def _strides(self) -> int:
+        return self.strides or self.pool_size
+
+    @property
+    def reach(self) -> tuple[int | None, int | None]:
+        return reach_of(self.pool_size, self._strides, self.padding)
+
+    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        time, channels = sequence(shapes, self)
+        return ((output_time(time, self.pool_size, self._strides, self.padding), channels),)
+
+    def _pools(self, x: Array, fill: float) -> Array:
+        """Each step's samples, as a view of the padded x: (N, T, C) -> (N, steps, C, pool)."""
+        before, behind = zeros_around(x.shape[1], self.pool_size, self._strides, self.padding)
+        if output_time(x.shape[1], self.pool_size, self._strides, self.padding) < 1:
+            raise NumjazError(
+                f"{type(self).__name__}: {x.shape[1]} samples are fewer than the {self.pool_size} of a pool"
+            )
+        ends = (np.full((x.shape[0], n, x.shape[2]), fill, x.dtype) for n in (before, behind))
+        x = np.concatenate((next(ends), x, next(ends)), axis=1)
+        return sliding_window_view(x, self.pool_size, axis=1)[:, :: self._strides]
+
+
+@dataclass(frozen=True)
+class MaxPooling1D(_Pooling):
+    """y[t] = the largest of ``pool_size`` samples, each ``strides`` further (the pool's size where 0)."""
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        return Forward((self._pools(one(inputs, self), -np.inf).max(axis=-1),))
+
+
+@dataclass(frozen=True)
+class AveragePooling1D(_Pooling):
+    """y[t] = the mean of ``pool_size`` samples; with ``same``, of those that are there."""
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        x = one(inputs, self)
+        there = self._pools(np.ones((1, x.shape[1], 1), x.dtype), 0).sum(axis=-1)  # (1, steps, 1)
+        return Forward((self._pools(x, 0).sum(axis=-1) / there,))
+
+
+@dataclass(frozen=True)
+class _GlobalPooling(Layer):
+    keepdims: bool = False
+
+    def __post_init__(self) -> None:
+        check_flag(self, "keepdims")
 
     @property
     def reach(self) -> tuple[int | None, int | None]:
@@ -17,10 +94,23 @@ class GlobalAveragePooling1D(Layer):
 
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         _, channels = sequence(shapes, self)
-        return ((channels,),)
+        return ((1, channels),) if self.keepdims else ((channels,),)
+
+
+@dataclass(frozen=True)
+class GlobalAveragePooling1D(_GlobalPooling):
+    """y = mean over time: (N, T, C) -> (N, C), or (N, 1, C) with ``keepdims``."""
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         # With time as the last axis in memory NumPy adds in pairs; along another it adds one by one,
         # and float32 loses two digits over a window.
-        x = one(inputs, self).swapaxes(1, 2).copy()  # (N, T, C) -> (N, C, T)
-        return Forward((x.mean(axis=-1),))
+        y = one(inputs, self).swapaxes(1, 2).copy().mean(axis=-1)  # (N, T, C) -> (N, C, T) -> (N, C)
+        return Forward((y[:, None] if self.keepdims else y,))
+
+
+@dataclass(frozen=True)
+class GlobalMaxPooling1D(_GlobalPooling):
+    """y = the largest over time: (N, T, C) -> (N, C), or (N, 1, C) with ``keepdims``."""
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        return Forward((one(inputs, self).max(axis=1, keepdims=self.keepdims),))

@@ -1,0 +1,104 @@
+"""Attention over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from numjaz.errors import NumjazError
+from numjaz.layers.activation import softmax
+from numjaz.layers.base import (
+    Array,
+    Arrays,
+    Forward,
+    Layer,
+    Parameter,
+    Parameters,
+    Rng,
+    Shape,
+    check_count,
+    check_flag,
+)
+
+
+@dataclass(frozen=True)
+class MultiHeadAttention(Layer):
+    """Scaled dot-product attention in several heads (Vaswani et al. 2017).
+
+    Inputs are query (N, T, C), value (N, S, B) and, where it is not the value, key (N, S, A)::
+
+        q = query Wq + bq      k = key Wk + bk      v = value Wv + bv      # (N, ., heads, dim)
+        p = softmax over s of (q[t] . k[s] / sqrt(key_dim))                # (N, heads, T, S)
+        y[t] = sum over heads of (sum over s of p[t, s] v[s]) Wo + bo      # (N, T, output)
+
+    With ``causal`` step t sees no later s. ``scores`` makes p a second output. ``output`` is the
+    query's channels where 0.
+    """
+
+    heads: int
+    key_dim: int
+    value_dim: int = 0  # 0: key_dim
+    output: int = 0
+    use_bias: bool = True
+    causal: bool = False
+    scores: bool = False
+
+    def __post_init__(self) -> None:
+        check_count(self, "heads", "key_dim")
+        check_flag(self, "use_bias", "causal", "scores")
+        for name in ("value_dim", "output"):
+            if getattr(self, name) != 0 or type(getattr(self, name)) is not int:
+                check_count(self, name)
+
+    @property
+    def reach(self) -> tuple[int | None, int | None]:
+        return (None, 0) if self.causal else (None, None)
+
+    def _inputs(self, shapes: tuple[Shape, ...]) -> tuple[Shape, Shape, Shape]:
+        if len(shapes) not in (2, 3) or any(len(shape) != 2 for shape in shapes):
+            raise NumjazError(
+                f"MultiHeadAttention takes query, value and perhaps key, each (time, channels), "
+                f"not {', '.join(map(str, shapes))}"
+            )
+        return shapes[0], shapes[1], shapes[-1]
+
+    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        query, value, _ = self._inputs(shapes)
+        y = (query[0], self.output or query[1])
+        return (y, (self.heads, query[0], value[0])) if self.scores else (y,)
+
+    def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
+        query, value, key = self._inputs(shapes)
+        wide = self.value_dim or self.key_dim
+        table: dict[str, Parameter] = {}
+        for name, channels, dim in (
+            ("query", query[1], self.key_dim),
+            ("key", key[1], self.key_dim),
+            ("value", value[1], wide),
+        ):
+            table[f"{name}/kernel"] = Parameter((channels, self.heads, dim))
+            table |= {f"{name}/bias": Parameter((self.heads, dim), initial="zeros")} if self.use_bias else {}
+        table["output/kernel"] = Parameter((self.heads, wide, self.output or query[1]))
+        bias = {"output/bias": Parameter((self.output or query[1],), initial="zeros")}
+        return table | (bias if self.use_bias else {})
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        query, value, key = inputs[0], inputs[1], inputs[-1]
+        q, k, v = (self._heads(params, n, x) for n, x in (("query", query), ("key", key), ("value", value)))
+        q = q / np.sqrt(np.asarray(self.key_dim, q.dtype))
+        similar = np.einsum("nthd,nshd->nhts", q, k)
+        if self.causal:
+            t, s = similar.shape[2:]
+            similar = np.where(np.tri(t, s, dtype=bool), similar, -np.inf).astype(q.dtype)
+        p = softmax(similar)
+        y = np.einsum("nhts,nshd->nthd", p, v)
+        y = np.einsum("nthd,hdo->nto", y, params["output/kernel"])
+        if self.use_bias:
+            y = y + params["output/bias"]
+        return Forward((y, p) if self.scores else (y,))
+
+    def _heads(self, params: Parameters, name: str, x: Array) -> Array:
+        """(N, T, C) -> (N, T, heads, dim)."""
+        y: Array = np.einsum("ntc,chd->nthd", x, params[f"{name}/kernel"])
+        return y + params[f"{name}/bias"] if self.use_bias else y

@@ -1,0 +1,24 @@
+"""Layers that act in training alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from numjaz.layers.base import Arrays, Forward, Layer, Parameters, Rng, check_choice, check_number, one
+
+KINDS = ("Dropout", "SpatialDropout1D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization")
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """y = x but in training; ``kind`` is what it does there, ``rate`` how much of it."""
+
+    rate: float = 0.5
+    kind: str = "Dropout"
+
+    def __post_init__(self) -> None:
+        check_choice(self, "kind", KINDS)
+        check_number(self, "rate", low=0.0, high=1e6 if self.kind == "GaussianNoise" else 1.0)
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        return Forward((one(inputs, self),))

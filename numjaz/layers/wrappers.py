@@ -1,0 +1,40 @@
+"""A layer within a layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from numjaz.errors import NumjazError
+from numjaz.layers.base import Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape
+from numjaz.layers.input import Input
+
+
+@dataclass(frozen=True)
+class TimeDistributed(Layer):
+    """The same layer at every step of the first axis: (N, T, ...) -> (N, T, ...).
+
+    The steps are handed to the layer as so many more windows; its arrays are the layer's own.
+    """
+
+    layer: Layer
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.layer, Layer) or isinstance(self.layer, Input):
+            raise NumjazError(f"TimeDistributed: takes a layer, not {self.layer!r:.60}")
+
+    def _inner(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        if not shapes or any(len(shape) < 2 or shape[0] != shapes[0][0] for shape in shapes):
+            raise NumjazError(f"TimeDistributed takes (steps, ...), not {', '.join(map(str, shapes)) or 'nothing'}")
+        return tuple(shape[1:] for shape in shapes)
+
+    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        made = self.layer.output_shapes(self._inner(shapes))
+        return tuple((shapes[0][0], *shape) for shape in made)
+
+    def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
+        return self.layer.parameters(self._inner(shapes))
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        folded = tuple(x.reshape(-1, *x.shape[2:]) for x in inputs)  # (N, T, ...) -> (N T, ...)
+        made = self.layer.forward(params, folded, training=training, rng=rng).outputs
+        return Forward(tuple(y.reshape(*inputs[0].shape[:2], *y.shape[1:]) for y in made))
