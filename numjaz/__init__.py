@@ -3,7 +3,7 @@
 from numjaz.architectures import jazbat
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError, NumjazWarning
-from numjaz.formats import load
+from numjaz.formats import load, register
 from numjaz.model import Golden, Model
 from numjaz.nodes import Node
 from numjaz.signal import Batch, Recording, read_recording, simulate_gait, windows
@@ -23,6 +23,7 @@ __all__ = [
     "jazbat",
     "load",
     "read_recording",
+    "register",
     "simulate_gait",
     "windows",
 ]

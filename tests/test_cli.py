@@ -189,7 +189,7 @@ def test_exit_codes(recording: Path, model: str, capsys: Capture) -> None:
         (["run", "{recording}", "-m", "{model}", "--gravity", "{recording}", "--rate", "-3"], "rate_hz"),
         (["run", "{recording}", "-m", "{model}", "--columns", "time"], "ROLE=NAME"),
         (["run", "{model}", "-m", "{model}"], "activity_names"),
-        (["score", "{model}", "-m", "{recording}"], "neither an HDF5 file nor a .keras archive"),
+        (["score", "{model}", "-m", "{recording}"], "neither HDF5, nor a Keras, torch, NumPy"),
         (["info", "nothing.h5"], "No such file"),
     ],
 )

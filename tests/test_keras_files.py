@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import numjaz
-from numjaz.formats.keras_config import nodes_of
+from numjaz.formats.keras_config import described
 from numjaz.formats.keras_weights import keras_order
 
 FOLDERS = sorted(Path(__file__).parent.glob("fixtures/keras-*"))
@@ -76,7 +76,7 @@ def test_weights_only_is_refused_or_assumed_aloud(folder: Path) -> None:
         numjaz.load(path)
     with pytest.warns(numjaz.NumjazWarning, match="module1_branch5_reduce, module1_branch3_reduce"):
         outputs_agree(numjaz.load(path, architecture="jazbat", **OPTIONS), folder, "plain")
-    with pytest.raises(numjaz.NumjazError, match=r"holds 0 arrays|holds 'conv1d_"):
+    with pytest.raises(numjaz.NumjazError, match=r"has shape|holds 0 arrays|holds 'conv1d_"):
         numjaz.load(path, architecture="jazbat", **{**OPTIONS, "modules": 1})
     with pytest.raises(numjaz.NumjazError, match="has shape"):
         numjaz.load(path, architecture="jazbat", **{**OPTIONS, "units": 7})
@@ -115,8 +115,8 @@ def test_legacy_weights_of_other_names_and_split_attributes(tmp_path: Path) -> N
 @pytest.mark.parametrize("case", CASES)
 def test_keras_order_is_the_order_keras_wrote(folder: Path, case: str) -> None:
     with zipfile.ZipFile(folder / f"{case}.keras") as archive:
-        nodes, outputs, order = nodes_of(json.loads(archive.read("config.json")), case)
-    assert keras_order(nodes, outputs) == order
+        nodes, outputs, layers = described(json.loads(archive.read("config.json")), case, None)
+    assert keras_order(nodes, outputs) == layers
 
 
 def test_the_file_says_what_it_is_not_its_name(tmp_path: Path) -> None:
@@ -140,19 +140,22 @@ def changed(tmp_path: Path, change: Any) -> Path:
 @pytest.mark.parametrize(
     ("layer", "key", "value", "said"),
     [
-        ("norm", "axis", 1, "axis=1"),
-        ("reduction", "strides", [2], r"Conv1D with strides=\[2\]"),
-        ("reduction", "dilation_rate", [2], "dilation_rate"),
-        ("reduction", "groups", 2, "groups=2"),
+        ("norm", "axis", 0, "axis must be"),
+        ("norm", "renorm", True, "renorm=True"),
+        ("reduction", "strides", [0], "strides must be"),
+        ("reduction", "strides", [2, 2], "strides must be"),
+        ("reduction", "dilation_rate", [0], "dilation must be"),
+        ("reduction", "groups", 5, "6 filters are not 5 equal groups"),
         ("reduction", "data_format", "channels_first", "data_format"),
-        ("reduction", "activation", "gelu", "activation must be one of"),
+        ("reduction", "activation", "gehlu", "activation must be one of"),
+        ("reduction", "activation", {"class_name": "LeakyReLU"}, "give the activation a layer of its own"),
         ("reduction", "padding", "reflect", "padding must be one of"),
         ("reduction", "clip", 3, "clip=3"),
         ("reduction", "dtype", "mixed_float16", "dtype='mixed_float16'"),
         ("reduction", "filters", 10**12, "filters"),
         ("reduction", "filters", "32", "filters"),
-        ("pool", "keepdims", True, "keepdims=True"),
-        ("bigru", "merge_mode", "sum", "merge_mode='sum'"),
+        ("pool", "keepdims", "yes", "keepdims must be"),
+        ("bigru", "merge_mode", "max", "merge must be one of"),
     ],
 )
 def test_what_is_not_honoured_is_named(tmp_path: Path, layer: str, key: str, value: object, said: str) -> None:
@@ -163,8 +166,8 @@ def test_what_is_not_honoured_is_named(tmp_path: Path, layer: str, key: str, val
 
 @pytest.mark.parametrize(
     ("key", "value", "said"),
-    [("stateful", True, "stateful"), ("go_backwards", True, "go_backwards"), ("reset_after", "yes", "reset_after")]
-    + [("recurrent_activation", "hard_sigmoid", "recurrent_activation"), ("reset_after", None, "reset_after")],
+    [("stateful", True, "stateful"), ("go_backwards", 1, "go_backwards"), ("reset_after", "yes", "reset_after")]
+    + [("recurrent_activation", "hard_sigmoid", "of which Keras 2's or 3's"), ("reset_after", None, "reset_after")],
 )
 def test_gru_options_too(tmp_path: Path, key: str, value: object, said: str) -> None:
     path = changed(tmp_path, lambda config, layers: layers["bigru"]["config"]["layer"]["config"].update({key: value}))
@@ -177,12 +180,14 @@ def test_gru_options_too(tmp_path: Path, key: str, value: object, said: str) -> 
     [
         (
             lambda config, layers: layers["pool"].update(class_name="Lambda"),
-            "'Lambda', which this version does not know",
+            "'Lambda', which numjaz does not know; numjaz.register",
         ),
         (lambda config, layers: layers["reduction"]["config"].pop("filters"), "without 'filters'"),
         (lambda config, layers: config.update(class_name="Custom"), "Custom"),
         (lambda config, layers: config.pop("config"), "not as Keras writes it"),
         (lambda config, layers: config["config"].update(layers=[3]), "not as Keras writes it"),
+        (lambda config, layers: config["config"]["layers"].append(config["config"]["layers"][3]), "have one name"),
+        (lambda config, layers: layers["pool"].update(module="keras.src.ops.numpy"), "not Keras's own"),
         (lambda config, layers: layers["norm"].update(inbound_nodes=layers["module1"]["inbound_nodes"]), "from itself"),
         (
             lambda config, layers: layers["norm"].update(inbound_nodes=[{"args": [3], "kwargs": {}}]),
@@ -196,7 +201,7 @@ def test_a_broken_configuration_is_named(tmp_path: Path, change: Any, said: str)
 
 
 def test_a_chain_in_reverse_order_takes_no_time(tmp_path: Path) -> None:
-    """Twenty thousand layers, each before the one it depends on."""
+    """Twelve thousand layers, each before the one it depends on."""
     import time
 
     def chain(config: Any, layers: Any) -> None:
@@ -208,7 +213,7 @@ def test_a_chain_in_reverse_order_takes_no_time(tmp_path: Path) -> None:
                 "config": {**entry["config"], "name": f"c{k}"},
                 "inbound_nodes": [[[f"c{k - 1}" if k else "input", 0, 0, {}]]],
             }
-            for k in range(20_000)
+            for k in range(12_000)
         ]
         config["config"]["layers"] += made[::-1]
 
@@ -216,3 +221,15 @@ def test_a_chain_in_reverse_order_takes_no_time(tmp_path: Path) -> None:
     with pytest.raises(numjaz.NumjazError, match="nodes; at most"):
         numjaz.load(changed(tmp_path, chain))
     assert time.perf_counter() - started < 5  # quadratic, it took more than a minute
+
+
+CUDNN = Path(__file__).parent / "fixtures" / "cudnn"
+
+
+@pytest.mark.parametrize(("name", "architecture"), [("model.h5", None), ("weights.h5", CUDNN / "plain.keras")])
+def test_weights_of_cudnn_layers(name: str, architecture: Path | None) -> None:
+    """TensorFlow 1's own layers for GPUs keep their matrices otherwise; TensorFlow says what they mean."""
+    with pytest.warns(numjaz.NumjazWarning, match="gru, both, lstm written by CuDNN"):
+        model = numjaz.load(CUDNN / name, architecture)
+    with np.load(CUDNN / "expected.npz") as expected:
+        np.testing.assert_allclose(model.predict(expected["x"]), expected["y"], rtol=0, atol=1e-12)

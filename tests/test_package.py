@@ -23,6 +23,7 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "formats": {"model", "nodes", "layers", "architectures", "doors"},
     "signal": {"doors"},
     "learn": {"model", "layers", "signal"},
+    "frameworks": {"model", "nodes", "layers", "formats"},
     "cli": {"model", "layers", "architectures", "formats", "signal", "learn", "report"},
     "contract": set(),
     "errors": set(),

@@ -12,12 +12,12 @@ import warnings
 from pathlib import Path
 from typing import Any, NoReturn
 
-from numjaz.cli import info, models, run, score
+from numjaz.cli import check, convert, info, models, run, score
 from numjaz.cli.output import note
 from numjaz.errors import NumjazError, NumjazWarning
 from numjaz.report import printable
 
-COMMANDS = (run, score, models, info)
+COMMANDS = (run, score, models, info, check, convert)
 
 
 class _Parser(argparse.ArgumentParser):

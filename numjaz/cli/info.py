@@ -8,31 +8,25 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import numpy as np
-
-from numjaz.cli.options import parsed_architecture
+from numjaz.cli.check import TOLERANCE
+from numjaz.cli.options import add_file_options, load_file
 from numjaz.cli.output import json_line, note
-from numjaz.formats import load
-from numjaz.model import Model
+from numjaz.formats.description import describe, golden_error
 from numjaz.report import printable
-
-TOLERANCE = 1e-5  # of a probability: float32 rounding is some 1e-7
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("model", metavar="MODEL|FILE", help="a shipped network or a file")
-    parser.add_argument("--architecture", metavar="NAME|FILE", help="the network of a file that holds weights only")
+    add_file_options(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def execute(args: argparse.Namespace) -> int:
     """Run the command."""
-    from numjaz.formats.own import describe
-
-    architecture, options = parsed_architecture(args.architecture)
-    model = load(args.model, architecture, **options)
-    error = _golden_error(model)
+    model = load_file(args, args.model)
+    errors = golden_error(model)
+    error = max(errors.values()) if errors is not None else None
     if args.json:
         sizes = {name: list(array.shape) for name, array in model.parameters.items()}
         print(json_line({**describe(model), "parameters": sizes, "golden_error": error}))
@@ -51,13 +45,6 @@ def execute(args: argparse.Namespace) -> int:
         note(f"the golden test case fails: the largest difference is {error:.1e}, at most {TOLERANCE:.0e} is rounding")
         return 1
     return 0
-
-
-def _golden_error(model: Model) -> float | None:
-    if model.golden is None:
-        return None
-    made = model.predict(model.golden.x)
-    return float(np.abs(made - model.golden.y).max()) if made.shape == model.golden.y.shape else float("inf")
 
 
 def _short(value: Any) -> str:

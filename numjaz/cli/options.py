@@ -23,14 +23,39 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-m", "--model", metavar="MODEL|FILE", help=f"a shipped network or a file (default {DEFAULT_MODEL})"
     )
+    add_file_options(parser)
+    parser.add_argument(
+        "--like", metavar="MODEL|FILE", help="take classes and input contract from this one, where the file states none"
+    )
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """What a file that holds weights only leaves open."""
     parser.add_argument(
         "--architecture",
         metavar="NAME|FILE",
         help="the network of a file that holds weights only: a builder (jazbat, or jazbat:features=3,…) or a file",
     )
     parser.add_argument(
-        "--like", metavar="MODEL|FILE", help="take classes and input contract from this one, where the file states none"
+        "--names", metavar="NODE=PLACE,…", help="which place of such a file a node's weights have, where it is unclear"
     )
+    parser.add_argument("--key", metavar="NAME", help="which state dict of a torch checkpoint that holds several")
+
+
+def load_file(args: argparse.Namespace, path: str) -> Model:
+    """A model by the options."""
+    architecture, options = parsed_architecture(args.architecture)
+    return load(path, architecture, names=parsed_names(args.names), key=args.key, **options)
+
+
+def parsed_names(text: str | None, option: str = "--names") -> dict[str, str] | None:
+    """``a=b,c=d`` -> ``{"a": "b", "c": "d"}``."""
+    if text is None:
+        return None
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(name and place for name, _, place in pairs):
+        raise NumjazError(f"{option} {text!r:.60}: write NODE=PLACE,NODE=PLACE")
+    return {name.strip(): place.strip() for name, _, place in pairs}
 
 
 def parsed_architecture(text: str | None) -> tuple[str | None, dict[str, Any]]:
@@ -90,8 +115,7 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
 
 def chosen_model(args: argparse.Namespace) -> tuple[Model, Contract, list[str]]:
     """The network, its contract and its class names."""
-    architecture, options = parsed_architecture(args.architecture)
-    model = load(args.model or DEFAULT_MODEL, architecture, **options)
+    model = load_file(args, args.model or DEFAULT_MODEL)
     like = load(args.like) if args.like else None
     contract = model.contract or (like.contract if like else None)
     if contract is None:

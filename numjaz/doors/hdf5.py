@@ -81,6 +81,16 @@ class Hdf5:
                 group = self._child(group, name, place)
         return True
 
+    def is_group(self, place: str) -> bool:
+        """Whether what stands at ``place`` holds other things."""
+        with self._told(place):
+            return isinstance(self._find(place), self._h5py.Group)
+
+    def shape(self, place: str) -> tuple[int, ...]:
+        """The shape that a dataset declares."""
+        with self._told(place):
+            return tuple(self._dataset(place, "iuf").shape)
+
     def names(self, place: str) -> list[str]:
         """The names of a group's children."""
         with self._told(place):

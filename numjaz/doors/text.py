@@ -9,12 +9,15 @@ from numjaz.errors import NumjazError
 
 MAX_JSON = 16 << 20  # bytes
 MAX_DEPTH = 64
+MAX_VALUES = 250_000  # a list of three letters takes a hundred bytes
 
 
 def parse_json(text: str | bytes, where: str) -> Any:
     """Parse JSON; duplicate keys, NaN, infinities and endless nesting are refused, naming ``where``."""
     if len(text) > MAX_JSON:
         raise NumjazError(f"{where}: {len(text):,} bytes of JSON; at most {MAX_JSON:,} are read")
+    if sum(text.count(mark) if isinstance(text, str) else text.count(mark.encode()) for mark in "[{,") > MAX_VALUES:
+        raise NumjazError(f"{where}: JSON of over {MAX_VALUES:,} values is not read")
 
     def constant(name: str) -> NoReturn:
         raise ValueError(f"{name} is not JSON")

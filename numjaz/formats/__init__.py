@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,32 @@ from numjaz.doors.hdf5 import SIGNATURE, Hdf5
 from numjaz.doors.regular import open_regular
 from numjaz.errors import NumjazError
 from numjaz.formats import keras, own
+from numjaz.formats.registry import register
+from numjaz.formats.saving import save
 from numjaz.formats.shipped import shipped_models, shipped_path
+from numjaz.formats.tensor_files import open_tensors
+from numjaz.formats.tensor_models import load_tensors
 from numjaz.model import Model
 
-__all__ = ["load", "shipped_models"]
+__all__ = ["load", "register", "save", "shipped_models"]
+
+Names = Mapping[str, str] | None
 
 
-def load(path: str | Path, architecture: str | Path | Model | None = None, **options: Any) -> Model:
+def load(
+    path: str | Path,
+    architecture: str | Path | Model | None = None,
+    *,
+    names: Names = None,
+    key: str | None = None,
+    **options: Any,
+) -> Model:
     """Read a model from a file.
 
-    Reads numjaz's own HDF5, and Jazbat-Net and its like as Keras 2.15 and Keras 3 write them:
-    ``.keras``, ``.weights.h5`` and legacy ``.h5``. What the file is, is told from its content. A
-    legacy ``.h5`` names its layers' classes without their modules: a class of somebody's own that is
-    named like one of Keras's cannot be told from it there.
+    Reads numjaz's own HDF5; what Keras 2 and Keras 3 write (``.keras``, ``.weights.h5``, legacy
+    ``.h5``); PyTorch's state dicts (``.pt``, ``.pth``), ``.safetensors`` and ``.npz``. What the file is,
+    is told from its content. A legacy ``.h5`` names its layers' classes without their modules: a class
+    of somebody's own that is named like one of Keras's cannot be told from it there.
 
     Parameters
     ----------
@@ -32,11 +46,16 @@ def load(path: str | Path, architecture: str | Path | Model | None = None, **opt
     architecture : str, path or Model, optional
         The network of a file that holds weights only: a builder's name (``"jazbat"``, with the
         builder's options as ``options``), a model file, or a `Model`.
+    names : mapping, optional
+        ``{node: place in the file}``, where names and shapes do not tell which is which.
+    key : str, optional
+        Which state dict of a torch checkpoint that holds several.
 
     Returns
     -------
     Model
-        With the file's own node names. Arrays keep the dtype they are stored in.
+        With the file's own node names. Arrays keep the dtype they are stored in, but for bfloat16,
+        which NumPy lacks and which becomes float32.
 
     Raises
     ------
@@ -47,7 +66,8 @@ def load(path: str | Path, architecture: str | Path | Model | None = None, **opt
     Warns
     -----
     NumjazWarning
-        Where a weights-only file's layers are matched by their order.
+        Where a weights-only file's layers are matched by something else than their own names: how;
+        where arrays are converted.
 
     Examples
     --------
@@ -60,23 +80,31 @@ def load(path: str | Path, architecture: str | Path | Model | None = None, **opt
     if not os.path.exists(given):  # noqa: PTH110 - Path.exists raises for a name that is too long
         given = shipped_path(str(path)) or given
     try:
-        return _read(given, network)
+        return _read(given, network, names, key)
     except NumjazError as error:
         message = str(error)
         raise NumjazError(message if message.startswith(str(given)) else f"{given}: {message}") from None
 
 
-def _read(path: Path, network: Model | None) -> Model:
+def _read(path: Path, network: Model | None, names: Names, key: str | None) -> Model:
     """A model from a file, by what the file begins with and says of itself."""
     with open_regular(path) as file:
         start = file.read(len(SIGNATURE))
+    tensors = open_tensors(path, key)
+    if tensors is not None:
+        with tensors:
+            return load_tensors(tensors, network, names)
+    if key is not None:
+        raise NumjazError(f"{path}: key= chooses between the state dicts of a torch checkpoint, which this is not")
     if start[:4] == b"PK\x03\x04":
-        return keras.load_archive(str(path), network)
+        return keras.load_archive(str(path), network, names)
     if start != SIGNATURE:
-        raise NumjazError(f"{path}: neither an HDF5 file nor a .keras archive (it begins with {start!r})")
+        raise NumjazError(
+            f"{path}: neither HDF5, nor a Keras, torch, NumPy or safetensors file (it begins with {start!r})"
+        )
     with Hdf5(path) as opened:
         if opened.attribute("", "format") != own.FORMAT:
-            return keras.load_hdf5(opened, network)
+            return keras.load_hdf5(opened, network, names)
         if network is not None:
             raise NumjazError(f"{path}: states its own architecture; leave architecture= out")
         return own.load(opened)

@@ -1,86 +1,63 @@
 """A Keras model's configuration, of Keras 2 or 3, as nodes.
 
-Every entry of a layer's configuration is honoured, known not to matter to the forward pass, or
-refused by name.
+Models within models are flattened: the layer ``conv`` of a model ``trunk`` becomes the node
+``trunk/conv``. A layer called a second time becomes a second node, ``conv:1``, with the same arrays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, NamedTuple
 
 from numjaz.errors import NumjazError
-from numjaz.layers import (
-    GRU,
-    Activation,
-    Add,
-    BatchNormalization,
-    Bidirectional,
-    Conv1D,
-    Dense,
-    GlobalAveragePooling1D,
-    Input,
-    Layer,
-)
-from numjaz.nodes import Node
+from numjaz.formats.keras_layers import Config, layer_of
+from numjaz.layers import BatchNormalization, Input, Layer, LayerNormalization, MultiHeadAttention, TimeDistributed
+from numjaz.nodes import MAX_NODES, WINDOW, Node, output_key, output_shapes
 
-Config = Mapping[str, Any]
-
-# How the weights came to be, how the layer is computed, what it is called: none of it changes y.
-WITHOUT_EFFECT = {
-    "name",
-    "trainable",
-    "implementation",
-    "unroll",
-    "dropout",
-    "recurrent_dropout",
-    "seed",
-    "momentum",
-    "synchronized",
-    "renorm_clipping",  # without renorm, which is refused
-    "renorm_momentum",
-    *(
-        f"{what}_{how}"
-        for what in ("kernel", "recurrent", "bias", "beta", "gamma")
-        for how in ("initializer", "regularizer", "constraint")
-    ),
-    "moving_mean_initializer",
-    "moving_variance_initializer",
-    "activity_regularizer",
-    "batch_input_shape",
-    "build_config",
-    "optional",
-    "zero_output_for_mask",  # a Masking layer would be refused
-}
-# Entries that numjaz has one form of: any other value is refused.
-ONLY: dict[str, tuple[Any, ...]] = {
-    "data_format": ("channels_last",),
-    "strides": (1, [1]),
-    "dilation_rate": (1, [1]),
-    "groups": (1,),
-    "stateful": (False,),
-    "return_state": (False,),
-    "go_backwards": (False,),
-    "time_major": (False,),
-    "keepdims": (False,),
-    "sparse": (False,),
-    "ragged": (False,),
-    "renorm": (False,),
-    "merge_mode": ("concat",),
-    "quantization_config": (None,),
-    "lora_rank": (None,),
-    "lora_alpha": (None,),
-    "max_value": (None,),
-    "negative_slope": (0, 0.0, None),
-    "threshold": (0, 0.0, None),
-}
-KERAS_PACKAGES = ("keras", "tf_keras", "tensorflow")
-DTYPES = ("float32", "float64")
+Source = tuple[str, int]  # a node, and which of its outputs
+MAX_NESTING = 16
+MODELS = ("Sequential", "Functional", "Model")
+ARGUMENTS = ("inputs", "sequences", "query", "initial_state", "value", "key")  # outputs of layers, in layers' order
 
 
-def nodes_of(model: Config, source: str) -> tuple[list[Node], list[str], list[tuple[str, str]]]:
-    """Nodes in the order of execution, output nodes, and (layer name, Keras class) in Keras's order.
+@dataclass(frozen=True)
+class KerasLayer:
+    """A layer as Keras lists it: its name and class, the node that owns its arrays, or a model's own layers."""
+
+    name: str
+    kind: str
+    owner: str = ""
+    layers: tuple[KerasLayer, ...] = ()
+
+
+class Described(NamedTuple):
+    """What a configuration describes."""
+
+    nodes: list[Node]
+    outputs: list[str]
+    layers: tuple[KerasLayer, ...]  # in Keras's order, which is the order of its files
+
+
+class _Call(NamedTuple):
+    """One call of a layer: what it is called on, in order, and with which options."""
+
+    sources: list[tuple[str, int, int]]  # layer, which of its calls, which output
+    options: dict[str, Any]
+
+
+def described(model: Config, source: str, keras: int | None) -> Described:
+    """Nodes in the order of execution, output names, and Keras's own list of layers.
+
+    Parameters
+    ----------
+    model : mapping
+        The configuration: ``class_name`` and ``config``.
+    source : str
+        The file, for messages.
+    keras : int or None
+        2 or 3: who wrote it. Some names mean two things.
 
     Raises
     ------
@@ -88,185 +65,213 @@ def nodes_of(model: Config, source: str) -> tuple[list[Node], list[str], list[tu
         Naming the layer and the entry that numjaz does not honour.
     """
     try:
-        kind, config = model["class_name"], model["config"]
-        layers = config["layers"] if isinstance(config, dict) else config
-        order = [(entry["config"]["name"], entry["class_name"]) for entry in layers]
-        if kind == "Sequential":
-            nodes = _sequential(layers)
-            return nodes, [nodes[-1].name], order
-        if kind in ("Functional", "Model"):
-            nodes, names = _functional(layers)
-            outputs = [names[key] for key in _history(config["output_layers"])]
-            return nodes, outputs, order
+        if model["class_name"] not in MODELS:
+            raise NumjazError(
+                f"{source}: a {model['class_name']!r:.60} model carries no list of layers; "
+                f"architecture= gives its weights a network"
+            )
+        reader = _Reader(keras)
+        outputs, layers = reader.model(model, "", "", None, 0)
+        nodes = _canonical(reader.nodes)
+        return Described(nodes, [output_key(*output) for output in outputs], layers)
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, OverflowError, RecursionError) as error:
         raise NumjazError(
             f"{source}: the model's configuration is not as Keras writes it ({type(error).__name__}: {error})"
         ) from None
-    raise NumjazError(f"{source}: a {kind} model carries no list of layers; a weights-only reading needs architecture=")
 
 
-def _sequential(layers: list[Config]) -> list[Node]:
-    nodes: list[Node] = []
-    first = layers[0]["config"]
-    if layers[0]["class_name"] != "InputLayer" and "batch_input_shape" in first:  # Keras 2 may leave the layer out
-        nodes.append(Node("input", Input(first["batch_input_shape"][-1])))
-    for entry in layers:
-        inputs = ((nodes[-1].name, 0),) if nodes else ()
-        nodes.append(Node(entry["config"]["name"], _layer(entry), inputs))
-    return nodes
+class _Reader:
+    """Collects nodes while it walks through a model and the models in it."""
+
+    def __init__(self, keras: int | None) -> None:
+        self.keras = keras
+        self.nodes: list[Node] = []
+
+    def model(
+        self, entry: Config, prefix: str, owners: str, given: list[Source] | None, folds: int
+    ) -> tuple[list[Source], tuple[KerasLayer, ...]]:
+        """A model's outputs and layers; ``given`` are the inputs of one that is called in another.
+
+        ``prefix`` begins the names of this call's nodes, ``owners`` those of the first call's; ``folds``
+        is how many `TimeDistributed` the model stands in.
+        """
+        if prefix.count("/") > MAX_NESTING:
+            raise RecursionError("models in models")
+        config = entry["config"]
+        if entry["class_name"] == "Sequential":
+            return self._sequential(config, prefix, owners, given, folds)
+        return self._functional(config, prefix, owners, given, folds)
+
+    def _sequential(
+        self, config: Any, prefix: str, owners: str, given: list[Source] | None, folds: int
+    ) -> tuple[list[Source], tuple[KerasLayer, ...]]:
+        entries = config["layers"] if isinstance(config, dict) else config
+        sources, kept = given, []
+        if sources is None and entries[0]["class_name"] != "InputLayer":
+            # Keras leaves the layer out where the first one states the shape, or where it came with the data.
+            first = entries[0]["config"]
+            shape = first.get("batch_input_shape") or first.get("batch_shape") or config.get("build_input_shape")
+            if not isinstance(shape, list) or len(shape) < 2:
+                raise NumjazError(f"layer {first.get('name')!r:.60}: the model states no input shape")
+            sources = self._add(prefix + "input", owners + "input", Input(shape[-1], tuple(shape[1:-1])), [], 0)[:1]
+        for part in entries:
+            if part["class_name"] == "InputLayer" and given is not None:
+                kept.append(KerasLayer(part["config"]["name"], "InputLayer"))
+                continue
+            made, layer = self._called(part, 0, sources or [], {}, prefix, owners, folds)
+            sources = made[:1]
+            kept.append(layer)
+        return sources or [], tuple(kept)
+
+    def _functional(
+        self, config: Config, prefix: str, owners: str, given: list[Source] | None, folds: int
+    ) -> tuple[list[Source], tuple[KerasLayer, ...]]:
+        entries = {entry["config"]["name"]: entry for entry in config["layers"]}
+        if len(entries) < len(config["layers"]):
+            raise NumjazError("two layers of the model's configuration have one name")
+        first = _first_calls(config)
+        calls = {
+            (name, k): _call(call)
+            for name, entry in entries.items()
+            for k, call in enumerate(entry["inbound_nodes"] or [[]], start=first.get(name, 0))
+        }
+        if len(self.nodes) + len(calls) > MAX_NODES:
+            raise NumjazError(f"{len(calls):,} nodes; at most {MAX_NODES:,} make a network")
+        made: dict[tuple[str, int], list[Source]] = {}
+        if given is not None:
+            names = [name for name, _, _ in _references(config["input_layers"])]
+            if len(names) != len(given):
+                raise NumjazError(f"model {prefix[:-1]!r:.60} has {len(names)} inputs and is called on {len(given)}")
+            made = {(name, 0): [source] for name, source in zip(names, given, strict=True)}
+        kept: dict[str, KerasLayer] = {name: KerasLayer(name, entries[name]["class_name"]) for name, _ in made}
+        inputs = [(name, 0) for name, _, _ in _references(config["input_layers"])]  # in the order that Keras takes them
+        for name, k in dict.fromkeys([*inputs, *_sorted(calls)]):
+            if (name, k) not in made:
+                sources = [made[source, call][output] for source, call, output in calls[name, k].sources]
+                made[name, k], layer = self._called(
+                    entries[name], k - first.get(name, 0), sources, calls[name, k].options, prefix, owners, folds
+                )
+                kept.setdefault(name, layer)
+        outputs = [made[name, call][output] for name, call, output in _references(config["output_layers"])]
+        return outputs, tuple(kept[name] for name in entries)
+
+    def _called(
+        self,
+        entry: Config,
+        k: int,
+        sources: list[Source],
+        options: dict[str, Any],
+        prefix: str,
+        owners: str,
+        folds: int,
+    ) -> tuple[list[Source], KerasLayer]:
+        """The k-th call of a layer: its outputs. A model within is walked through."""
+        kind, name = entry["class_name"], entry["config"]["name"]
+        if not isinstance(name, str) or not name or ("/" in name and ".." in name.split("/")):
+            raise NumjazError(f"a layer cannot be named {name!r:.60}")
+        at, owner = f"{prefix}{name}" + (f":{k}" if k else ""), owners + name
+        inner, inner_folds = entry, folds
+        while inner["class_name"] == "TimeDistributed":
+            inner, inner_folds = inner["config"]["layer"], inner_folds + 1
+        if inner["class_name"] in MODELS:
+            _refuse_options(options, name)
+            outputs, layers = self.model(inner, at + "/", owner + "/", sources, inner_folds)
+            if inner is not entry:
+                layers = (KerasLayer(inner["config"]["name"], inner["class_name"], layers=layers),)
+            return outputs, KerasLayer(name, kind, layers=layers)
+        layer = layer_of(entry, self.keras)
+        if isinstance(layer, MultiHeadAttention):
+            known = {"causal": options.pop("use_causal_mask", False)}
+            known["scores"] = options.pop("return_attention_scores", False)
+            layer = replace(layer, **known)
+        _refuse_options(options, name)
+        return self._add(at, owner, layer, sources, folds), KerasLayer(name, kind, owner)
+
+    def _add(self, name: str, owner: str, layer: Layer, sources: list[Source], folds: int) -> list[Source]:
+        for _ in range(folds):
+            layer = TimeDistributed(layer)
+        self.nodes.append(Node(name, layer, tuple(sources), owner))
+        if len(self.nodes) > MAX_NODES:
+            raise NumjazError(f"{len(self.nodes):,} nodes; at most {MAX_NODES:,} make a network")
+        return [(name, output) for output in range(16)]  # which of them there are, the shapes say
 
 
-def _functional(layers: list[Config]) -> tuple[list[Node], dict[tuple[str, int], str]]:
-    """Nodes, and their names by (layer, which of its calls): a shared layer has several calls."""
-    names: dict[tuple[str, int], str] = {}
-    calls: list[tuple[str, Layer, list[tuple[str, int]], str]] = []
-    for entry in layers:
-        owner, layer = entry["config"]["name"], _layer(entry)
-        inbound = entry["inbound_nodes"] or [[]]
-        for k, call in enumerate(inbound):
-            name = owner if k == 0 else f"{owner}:{k}"
-            names[owner, k] = name
-            calls.append((name, layer, _history(call), owner))
-    waiting = {name: Node(name, layer, tuple((names[k], 0) for k in keys), owner) for name, layer, keys, owner in calls}
+def _first_calls(config: Config) -> dict[str, int]:
+    """How each model within numbers its first call, by what others take from it.
+
+    Keras 3 begins with 0. Keras 2 begins with 1 where the model has inputs of its own: building it was 0.
+    """
+    seen = _references(config["output_layers"])
+    for entry in config["layers"]:
+        seen += [source for call in entry["inbound_nodes"] for source in _call(call).sources]
+    first: dict[str, int] = {}
+    for name, k, _ in seen:
+        first[name] = min(k, first.get(name, k))
+    models = {entry["config"]["name"] for entry in config["layers"] if entry["class_name"] in MODELS}
+    return {name: k for name, k in first.items() if name in models and 0 <= k <= 1}
+
+
+def _sorted(calls: dict[tuple[str, int], _Call]) -> list[tuple[str, int]]:
+    """The calls, each after those that it takes its inputs from."""
+    graph = {key: [(name, k) for name, k, _ in call.sources] for key, call in calls.items()}
+    missing = [name for sources in graph.values() for name, k in sources if (name, k) not in calls]
+    if missing:
+        raise NumjazError(f"a layer is called on {missing[0]!r:.60}, which is not among the model's layers")
     try:
-        ready = TopologicalSorter(
-            {name: [source for source, _ in n.inputs] for name, n in waiting.items()}
-        ).static_order()
-        return [waiting[name] for name in ready], names
+        return list(TopologicalSorter(graph).static_order())
     except CycleError as error:
-        raise NumjazError(f"layer {error.args[1][0]!r:.60} takes its input, at some remove, from itself") from None
+        raise NumjazError(f"layer {error.args[1][0][0]!r:.60} takes its input, at some remove, from itself") from None
 
 
-def _history(call: Any) -> list[tuple[str, int]]:
-    """The (layer, call) pairs in a call's arguments, in order, as Keras 2 and Keras 3 write them."""
-    if isinstance(call, dict) and "keras_history" in call.get("config", {}):
-        name, k, output = call["config"]["keras_history"]
-        return _pair(name, k, output)
-    if isinstance(call, dict) and "args" in call:
-        given = {key: value for key, value in call.get("kwargs", {}).items() if value not in (None, False)}
-        if given:
-            raise NumjazError(f"a layer is called with {next(iter(given))}, which numjaz does not honour")
-        return _history(call["args"])
-    if isinstance(call, list) and len(call) in (3, 4) and isinstance(call[0], str):
-        if len(call) == 4 and call[3]:
-            raise NumjazError(f"a layer is called with {next(iter(call[3]))}, which numjaz does not honour")
-        return _pair(*call[:3])
-    if isinstance(call, list):
-        return [pair for entry in call for pair in _history(entry)]
-    raise NumjazError(f"a layer is called on {call!r:.60}, which is not another layer's output")
+def _call(call: Any) -> _Call:
+    """A call's arguments, in order, as Keras 2 and Keras 3 write them."""
+    if isinstance(call, dict):  # Keras 3
+        sources, keywords = _references(call["args"]), dict(call.get("kwargs", {}))
+    else:
+        sources, keywords = _references(call), {}
+        for argument in call:
+            if len(argument) == 4:
+                keywords |= argument[3]
+    for name in ARGUMENTS:
+        if keywords.get(name) is not None:
+            sources += _references(keywords.pop(name))
+    given = {name: value for name, value in keywords.items() if value not in (None, False)}
+    return _Call(sources, {n: v for n, v in given.items() if not isinstance(v, list) or any(x is not None for x in v)})
 
 
-def _pair(name: Any, k: Any, output: Any) -> list[tuple[str, int]]:
-    if not isinstance(name, str) or type(k) is not int or output != 0:
-        raise NumjazError(f"output {output!r} of layer {name!r:.60} is not read")
-    return [(name, k)]
+def _refuse_options(options: dict[str, Any], name: str) -> None:
+    for key in options:
+        raise NumjazError(f"layer {name!r:.60} is called with {key}, which numjaz does not honour")
 
 
-def _layer(entry: Config) -> Layer:
-    kind, config = entry["class_name"], entry["config"]
-    if kind not in TRANSLATORS:
-        raise NumjazError(
-            f"layer {config.get('name', '?')!r:.60} is a {kind!r:.60}, which this version does not know; "
-            f"known are {', '.join(TRANSLATORS)}"
-        )
-    module, registered = entry.get("module"), entry.get("registered_name")
-    if registered is not None or (module is not None and str(module).split(".")[0] not in KERAS_PACKAGES):
-        raise NumjazError(
-            f"layer {config.get('name', '?')!r:.60} is a class {kind} of {str(module or registered)!r:.60}, "
-            f"not Keras's own"
-        )
-    honoured, translate = TRANSLATORS[kind]
-    for key, value in config.items():
-        if key in honoured or key in WITHOUT_EFFECT:
-            continue
-        if key == "dtype":
-            _check_dtype(kind, config)
-        elif key not in ONLY or not any(type(value) is type(only) and value == only for only in ONLY[key]):
-            raise NumjazError(
-                f"layer {config.get('name', '?')!r:.60}: {kind} with {key}={value!r:.60} is not honoured by numjaz"
-            )
-    try:
-        return translate(config)
-    except KeyError as error:
-        raise NumjazError(
-            f"layer {config.get('name', '?')!r:.60}: {kind} without {error} in its configuration"
-        ) from None
+def _references(value: Any) -> list[tuple[str, int, int]]:
+    """The outputs of layers that an argument names, in order: (layer, which of its calls, which output)."""
+    if isinstance(value, dict) and "keras_history" in value.get("config", {}):
+        return [_reference(*value["config"]["keras_history"])]
+    if isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str):
+        return [_reference(*value[:3])]
+    if isinstance(value, list):
+        return [found for entry in value for found in _references(entry)]
+    raise NumjazError(f"a layer is called on {value!r:.60}, which is not another layer's output")
 
 
-def _check_dtype(kind: str, config: Config) -> None:
-    dtype = config["dtype"]
-    if isinstance(dtype, dict):
-        dtype = dtype.get("config", {}).get("name")
-    if dtype not in DTYPES:
-        raise NumjazError(
-            f"layer {config.get('name', '?')!r:.60}: {kind} with dtype={dtype!r:.60} is not honoured by numjaz"
-        )
+def _reference(name: Any, k: Any, output: Any) -> tuple[str, int, int]:
+    if not isinstance(name, str) or type(k) is not int or type(output) is not int or not 0 <= output < 16:
+        raise NumjazError(f"output {output!r:.60} of layer {name!r:.60} is not read")
+    return name, k, output
 
 
-def _only(values: Any) -> Any:
-    """Keras writes a one-dimensional size as a number or as a list of one."""
-    return values[0] if isinstance(values, list) and len(values) == 1 else values
-
-
-def _input(config: Config) -> Layer:
-    shape = config["batch_shape"] if "batch_shape" in config else config["batch_input_shape"]
-    if not isinstance(shape, list) or len(shape) != 3 or shape[2] is None:
-        raise NumjazError(f"the input has shape {shape}; numjaz takes (windows, time, features)")
-    return Input(shape[2])
-
-
-def _gru(config: Config) -> GRU:
-    return GRU(
-        config["units"],
-        activation=config["activation"],
-        recurrent_activation=config["recurrent_activation"],
-        reset_after=config["reset_after"],
-        use_bias=config["use_bias"],
-        return_sequences=config["return_sequences"],
-    )
-
-
-def _bidirectional(config: Config) -> Layer:
-    forward = _layer(config["layer"])
-    held = config.get("backward_layer") or config["layer"]
-    if config.get("backward_layer"):
-        if held["config"].get("go_backwards") is not True:
-            raise NumjazError("Bidirectional: the backward layer must have go_backwards=True")
-        held = {**held, "config": {**held["config"], "go_backwards": False}}
-    backward = _layer(held)
-    if not isinstance(forward, GRU) or not isinstance(backward, GRU):
-        raise NumjazError("Bidirectional: only GRU layers are read by this version")
-    return Bidirectional(forward, backward)
-
-
-def _batch_normalization(config: Config) -> Layer:
-    if _only(config["axis"]) not in (-1, 2):
-        raise NumjazError(
-            f"BatchNormalization with axis={config['axis']} is not honoured by numjaz, which normalises the last"
-        )
-    return BatchNormalization(config["epsilon"], config["momentum"], config["scale"], config["center"])
-
-
-def _softmax(config: Config) -> Layer:
-    if _only(config["axis"]) != -1:
-        raise NumjazError(f"Softmax with axis={config['axis']} is not honoured by numjaz, which takes the last")
-    return Activation("softmax")
-
-
-# Which entries each class honours, and what it becomes.
-TRANSLATORS: dict[str, tuple[set[str], Callable[[Config], Layer]]] = {
-    "InputLayer": ({"batch_shape", "batch_input_shape"}, _input),
-    "GRU": ({"units", "activation", "recurrent_activation", "reset_after", "use_bias", "return_sequences"}, _gru),
-    "Bidirectional": ({"layer", "backward_layer"}, _bidirectional),
-    "BatchNormalization": ({"axis", "epsilon", "scale", "center"}, _batch_normalization),
-    "Conv1D": (
-        {"filters", "kernel_size", "padding", "activation", "use_bias"},
-        lambda c: Conv1D(c["filters"], _only(c["kernel_size"]), c["padding"], c["activation"], c["use_bias"]),
-    ),
-    "Dense": ({"units", "activation", "use_bias"}, lambda c: Dense(c["units"], c["activation"], c["use_bias"])),
-    "Add": (set(), lambda c: Add()),
-    "GlobalAveragePooling1D": (set(), lambda c: GlobalAveragePooling1D()),
-    "Activation": ({"activation"}, lambda c: Activation(c["activation"])),
-    "ReLU": (set(), lambda c: Activation("relu")),
-    "Softmax": ({"axis"}, _softmax),
-}
+def _canonical(nodes: Sequence[Node]) -> list[Node]:
+    """The same nodes; an axis that is the last is written -1, whatever the number of axes."""
+    shapes = output_shapes(nodes, WINDOW)
+    made = []
+    for node in nodes:
+        layer = node.layer
+        if isinstance(layer, (BatchNormalization, LayerNormalization)):
+            source, output = node.inputs[0]
+            rank = len(shapes[source][output])
+            if layer.axis in (rank, (rank,)):
+                axis = -1 if isinstance(layer, BatchNormalization) else (-1,)
+                layer = replace(layer, axis=axis)  # type: ignore[arg-type]
+        made.append(replace(node, layer=layer))
+    return made

@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 
 from numjaz.doors.hdf5 import Hdf5
-from numjaz.errors import NumjazError
+from numjaz.errors import NumjazError, NumjazWarning
+from numjaz.formats.cudnn import from_cudnn
+from numjaz.formats.keras_config import KerasLayer
 from numjaz.layers import (
-    GRU,
-    Add,
     Array,
-    BatchNormalization,
     Bidirectional,
-    Conv1D,
-    Dense,
-    GlobalAveragePooling1D,
+    Dropout,
     Input,
     Layer,
+    MultiHeadAttention,
+    Normalization,
+    Recurrent,
+    TimeDistributed,
 )
-from numjaz.nodes import Node, owned_parameters
+from numjaz.nodes import Node, owned_parameters, source_of
 
-Order = Sequence[tuple[str, str]]  # (owner of the arrays, Keras class), in the order of Keras's model.layers
+TREES = ("layers", "_layer_checkpoint_dependencies")  # the first by 2.15 and Keras 3, the second by 2.12 to 2.14
+NO_ARRAYS = ("seed_generator", "optimizer", "metrics", "compile_metrics", "loss_tracker")
+NOTE, NOTE_ENTRY = "numjaz", "numjaz.json"  # where numjaz's own text lies in a file of Keras's
+MAX_DEPTH = 24
 
-CLASS_NAMES: dict[type[Layer], str] = {
-    Input: "InputLayer",
-    Bidirectional: "Bidirectional",
-    GRU: "GRU",
-    BatchNormalization: "BatchNormalization",
-    Conv1D: "Conv1D",
-    Dense: "Dense",
-    Add: "Add",
-    GlobalAveragePooling1D: "GlobalAveragePooling1D",
-}
+Own = Mapping[str, Mapping[str, tuple[int, ...]]]  # owner -> name -> shape
 
 
-def keras_order(nodes: Sequence[Node], outputs: Sequence[str]) -> list[tuple[str, str]]:
+def keras_class(layer: Layer) -> str:
+    """What Keras calls a layer's class."""
+    return (
+        "InputLayer" if isinstance(layer, Input) else layer.kind if isinstance(layer, Dropout) else type(layer).__name__
+    )
+
+
+def keras_order(nodes: Sequence[Node], outputs: Sequence[str]) -> tuple[KerasLayer, ...]:
     """The order in which a functional Keras model of these nodes would list its layers.
 
     Keras walks from the outputs to the inputs, noting each layer when it is first met; then it
@@ -43,105 +46,256 @@ def keras_order(nodes: Sequence[Node], outputs: Sequence[str]) -> list[tuple[str
     order of an `Add`'s inputs decides which of two equal branches comes first.
     """
     by_name = {node.name: node for node in nodes}
-    met: dict[str, int] = {}
-    stack = list(reversed(outputs))
-    while stack:
-        node = by_name[stack.pop()]
-        if node.name not in met:
-            met[node.name] = len(met)
-            stack += [source for source, _ in reversed(node.inputs)]
-    depth = dict.fromkeys(met, 0)
-    for node in reversed(nodes):
+    noted: dict[str, int] = {}  # owner -> when it was met
+    ended: dict[str, None] = {}  # nodes, each after all that it depends on
+    for output in outputs:
+        stack = [(source_of(output)[0], False)]
+        while stack:
+            name, done = stack.pop()
+            if done:
+                ended[name] = None
+            elif name not in ended:
+                node = by_name[name]
+                noted.setdefault(node.owner, len(noted))
+                stack += [(name, True), *((source, False) for source, _ in reversed(node.inputs))]
+    distance: dict[str, int] = {}
+    deepest: dict[str, int] = {}  # of a layer, over its calls
+    for name in reversed(ended):
+        node = by_name[name]
+        deepest[node.owner] = max(distance.get(name, 0), deepest.get(node.owner, 0))
         for source, _ in node.inputs:
-            if node.name in met:
-                depth[source] = max(depth[source], depth[node.name] + 1)
-    first: dict[str, tuple[int, int]] = {}
-    for name in met:
-        owner = by_name[name].owner
-        deepest, noted = first.get(owner, (0, met[name]))
-        first[owner] = (max(deepest, depth[name]), min(noted, met[name]))
+            distance[source] = max(distance.get(source, 0), deepest[node.owner] + 1)
+    for node in nodes:  # inputs that nothing uses
+        if isinstance(node.layer, Input) and node.owner not in noted:
+            noted[node.owner], deepest[node.owner] = -1, 0
     layers = {node.owner: node.layer for node in nodes}
-    for layer in layers.values():
-        if type(layer) not in CLASS_NAMES:
-            raise NumjazError(
-                f"a weights-only Keras file cannot be read for a network with {type(layer).__name__} "
-                f"nodes by this version"
-            )
-    return [
-        (owner, CLASS_NAMES[type(layers[owner])])
-        for owner in sorted(first, key=lambda owner: (-first[owner][0], first[owner][1]))
-    ]
+    order = sorted(noted, key=lambda owner: (-deepest[owner], noted[owner]))
+    return tuple(KerasLayer(owner, keras_class(layers[owner]), owner) for owner in order)
 
 
-def weights_tree(file: Hdf5, nodes: Sequence[Node], order: Order) -> dict[str, Array]:
+def group_names(layers: Sequence[KerasLayer], counts: Sequence[int] | None = None) -> list[str]:
+    """Each layer's group of a ``.weights.h5``: its class and a counter, ``conv1d``, ``conv1d_1``, ….
+
+    ``counts`` is by how much each layer moves its class's counter, 1 where it is not given.
+    """
+    counters: dict[str, int] = {}
+    names = []
+    for k, layer in enumerate(layers):
+        stem = snake_case(layer.kind)
+        count = counters.get(stem, 0)
+        counters[stem] = count + (counts[k] if counts is not None else 1)
+        names.append(f"{stem}_{count}" if count else stem)
+    return names
+
+
+def weights_tree(file: Hdf5, nodes: Sequence[Node], layers: Sequence[KerasLayer]) -> dict[str, Array]:
     """The arrays of a ``.weights.h5`` file: ``layers/<class and counter>/vars/<i>``.
 
     The counter runs over the layers of one class in Keras's order, those without arrays included.
+    TensorFlow 2.12 to 2.14 name the folder otherwise; the first two count a layer with arrays twice.
     """
-    own = _shapes_by_owner(nodes)
-    groups: dict[str, str] = {}
-    counters: dict[str, int] = {}
-    for owner, kind in order:
-        stem = _snake_case(kind)
-        count = counters.get(stem, 0)
-        counters[stem] = count + 1
-        groups[f"{stem}_{count}" if count else stem] = owner
-    _refuse_rest(
-        file, "layers", [g for g in file.names("layers") if g not in groups and _has_arrays(file, f"layers/{g}")]
-    )
+    tree = next((tree for tree in TREES if file.exists(tree)), TREES[0])
+    own, kinds = shapes_by_owner(nodes), {node.owner: node.layer for node in nodes}
     arrays: dict[str, Array] = {}
-    for group, owner in groups.items():
-        for place, names in _places(f"layers/{group}", list(own[owner])).items():
-            held = file.names(place) if file.exists(place) else []
-            if len(held) != len(names):
+    for owner, group, folds in _groups(layers, tree, tree, own, file, 0):
+        layer = kinds[owner]
+        for _ in range(folds):  # of a model within TimeDistributed: the layer itself does not know
+            assert isinstance(layer, TimeDistributed)
+            layer = layer.layer
+        for place, names in places(layer, list(own[owner])).items():
+            at = f"{group}/{place}"
+            if not file.exists(at):  # Keras 2's name of the same
+                at = at.replace("/query_dense", "/_query_dense").replace("/key_dense", "/_key_dense")
+                at = at.replace("/value_dense", "/_value_dense").replace("/output_dense", "/_output_dense")
+            held = file.names(at) if file.exists(at) else []
+            extra = 1 if isinstance(innermost(layer), Normalization) and names else 0  # how many it saw
+            if len(held) not in (len(names), len(names) + extra):
                 raise NumjazError(
-                    f"{file.path}: {place} holds {len(held)} arrays "
-                    f"where {owner!r} has {len(names)} ({', '.join(names)})"
+                    f"{file.path}: {at} holds {len(held)} arrays "
+                    f"where {owner!r} has {len(names)}{' (' if names else ''}{', '.join(names)}{')' if names else ''}"
                 )
             for i, name in enumerate(names):
-                arrays[f"{owner}/{name}"] = file.array(f"{place}/{i}", own[owner][name])
+                arrays[f"{owner}/{name}"] = file.array(f"{at}/{i}", own[owner][name])
     return arrays
 
 
-def legacy_tree(file: Hdf5, root: str, nodes: Sequence[Node], order: Order) -> tuple[dict[str, Array], bool]:
+def _groups(
+    layers: Sequence[KerasLayer], at: str, tree: str, own: Own, file: Hdf5, folds: int
+) -> Iterator[tuple[str, str, int]]:
+    """Each owner, its group, and in how many `TimeDistributed` it lies; whatever else holds arrays is refused."""
+    keeping = [_keeps_arrays(layer, own) for layer in layers]
+    known = group_names(layers)
+    if tree == TREES[1]:
+        twice = group_names(layers, [2 if kept else 1 for kept in keeping])
+        there = (
+            {group for group in file.names(at) if _holds_arrays(file, f"{at}/{group}")} if file.exists(at) else set()
+        )
+        if there == {group for group, kept in zip(twice, keeping, strict=True) if kept}:
+            known = twice
+    for layer, group in zip(layers, known, strict=True):
+        if layer.layers:
+            timed = layer.kind == "TimeDistributed"
+            inner = layer.layers[0].layers if timed else layer.layers
+            place = "/".join((at, group, *(("layer",) if timed else ()), tree))
+            yield from _groups(inner, place, tree, own, file, folds + timed)
+        elif layer.owner and own[layer.owner]:
+            yield layer.owner, f"{at}/{group}", folds
+    for group in file.names(at) if file.exists(at) else []:
+        if group not in known and _holds_arrays(file, f"{at}/{group}"):
+            raise NumjazError(f"{file.path}: {at} holds {group!r:.60}, which the network lacks")
+
+
+def has_own_classes(file: Hdf5, layers: Sequence[KerasLayer]) -> bool:
+    """Whether a ``.weights.h5`` holds layers of classes that the network has none of: blocks of somebody's own."""
+    known = {snake_case(layer.kind) for layer in layers}
+    groups = [f"{tree}/{group}" for tree in TREES if file.exists(tree) for group in file.names(tree)]
+    others = [at for at in groups if re.sub(r"_\d+$", "", at.rpartition("/")[2]) not in known]
+    return any(_holds_arrays(file, at) for at in others)
+
+
+def places(layer: Layer, names: Sequence[str]) -> dict[str, list[str]]:
+    """Which ``vars`` group under a layer's own holds which of its arrays, in their order there."""
+    if isinstance(layer, TimeDistributed):
+        return {f"layer/{place}": held for place, held in places(layer.layer, names).items()}
+    if isinstance(layer, Recurrent):
+        return {"cell/vars": list(names)} if names else {}
+    folders = {
+        Bidirectional: {"forward": "forward_layer/cell/", "backward": "backward_layer/cell/"},
+        MultiHeadAttention: {side: f"{side}_dense/" for side in ("query", "key", "value", "output")},
+    }.get(type(layer), {})
+    found: dict[str, list[str]] = {}
+    for name in names:
+        side = name.rpartition("/")[0]
+        found.setdefault(f"{folders.get(side, '')}vars", []).append(name)
+    return found
+
+
+def fits_legacy(file: Hdf5, root: str, nodes: Sequence[Node], layers: Sequence[KerasLayer]) -> bool:
+    """Whether a legacy file has as many layers with arrays as the network."""
+    own = shapes_by_owner(nodes)
+    return len(_paths(file, root)) == sum(_keeps_arrays(layer, own) for layer in layers)
+
+
+def _paths(file: Hdf5, root: str) -> dict[str, list[str]]:
+    """The layers of a legacy file that have arrays, and the arrays' paths."""
+    at = f"{root}/" if root else ""
+    named = {name: names_of(file, f"{at}{name}", "weight_names") for name in names_of(file, root, "layer_names")}
+    return {name: held for name, held in named.items() if held}
+
+
+def legacy_tree(
+    file: Hdf5, root: str, nodes: Sequence[Node], layers: Sequence[KerasLayer]
+) -> tuple[dict[str, Array], bool]:
     """The arrays of a legacy ``.h5`` file, by its ``layer_names`` and ``weight_names``.
 
     Where the file's layers with arrays have not the names of the network's, they are matched one by
     one in their order. The second value says whether the names agreed.
     """
-    own = _shapes_by_owner(nodes)
+    own = shapes_by_owner(nodes)
     at = f"{root}/" if root else ""
-    paths: dict[str, list[str]] = {}
-    for layer in _names(file, root, "layer_names"):
-        held = _names(file, f"{at}{layer}", "weight_names")
-        if held:
-            paths[layer] = [f"{at}{layer}/{path}" for path in held]
-    wanted = [owner for owner, _ in order if own[owner]]
-    named = set(paths) == set(wanted) or len(paths) != len(wanted)
-    match = dict(zip(wanted, wanted if named else paths, strict=True))
-    _refuse_rest(file, root or "/", [layer for layer in paths if layer not in match.values()])
+    paths = _paths(file, root)
+    wanted = [layer for layer in layers if _keeps_arrays(layer, own)]
+    named = set(paths) == {layer.name for layer in wanted} or len(paths) != len(wanted)
+    match = dict(zip([w.name for w in wanted], [w.name for w in wanted] if named else paths, strict=True))
+    for name in paths:
+        if name not in match.values():
+            raise NumjazError(f"{file.path}: {root or '/'} holds {name!r:.60}, which the network lacks")
     arrays: dict[str, Array] = {}
-    for owner, layer in match.items():
-        held, names = paths.get(layer, []), list(own[owner])
-        if len(held) != len(names):
+    cudnn: list[str] = []
+    for top in wanted:
+        held, group = paths.get(match[top.name], []), f"{at}{match[top.name]}"
+        leaves = list(_leaves(top, (match[top.name],)))
+        expected = [f"{owner}/{name}" for _, owner in leaves for name in own[owner]]
+        ignored = [
+            path for path in held if path.rpartition("/")[2].removesuffix(":0") in ("count", "seed_generator_state")
+        ]
+        if len(held) - len(ignored) != len(expected):
+            names = ", ".join(expected[:6]) + (", …" if len(expected) > 6 else "")
             raise NumjazError(
-                f"{file.path}: {at}{layer} holds {len(held)} arrays "
-                f"where {owner!r} has {len(names)} ({', '.join(names)})"
+                f"{file.path}: {group} holds {len(held) - len(ignored)} arrays "
+                f"where {top.name!r} has {len(expected)} ({names})"
             )
-        for name in names:
-            # By name, not by place: Keras writes what is frozen behind what is not.
-            found = [path for path in held if _side_and_leaf(path) == tuple(name.rpartition("/")[::2])]
-            if len(found) != 1:
-                raise NumjazError(f"{file.path}: {at}{layer} holds {len(found)} arrays that could be {owner}/{name}")
-            arrays[f"{owner}/{name}"] = file.array(found[0], own[owner][name])
+        for path, owner in leaves:
+            held_as: dict[str, str] = {}
+            for name in own[owner]:
+                # By name, not by place: Keras writes what is frozen behind what is not.
+                found = _found(held, path, name)
+                if len(found) != 1:
+                    raise NumjazError(f"{file.path}: {group} holds {len(found)} arrays that could be {owner}/{name}")
+                held_as[name] = found[0]
+            made, turned = _arrays(file, group, held_as, own[owner])
+            cudnn += [owner] if turned else []
+            arrays |= {f"{owner}/{name}": array for name, array in made.items()}
+    if cudnn:
+        warnings.warn(
+            f"{file.path}: {', '.join(cudnn)} written by CuDNN's own layers, put in Keras's order", NumjazWarning, 5
+        )
     return arrays, named
 
 
-def _side_and_leaf(path: str) -> tuple[str, str]:
-    """``…/forward_gru/gru_cell/kernel:0`` -> ``forward``, ``kernel``."""
-    *folders, leaf = path.removesuffix(":0").split("/")
-    sides = [folder.split("_")[0] for folder in folders[-2:] if folder.startswith(("forward_", "backward_"))]
-    return (sides[-1] if sides else ""), leaf
+def _leaves(layer: KerasLayer, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Each owner under a layer, and the names of the layers on the way to it."""
+    if layer.layers:
+        for inner in layer.layers:
+            yield from _leaves(inner, (*path, inner.name))
+    elif layer.owner:
+        yield path, layer.owner
+
+
+LEAVES = {"depthwise_kernel": ("depthwise_kernel",), "kernel": ("kernel", "depthwise_kernel")}
+HEADS = {"query": "query", "key": "key", "value": "value", "output": "attention_output"}
+
+
+def _found(held: Sequence[str], path: tuple[str, ...], name: str) -> list[str]:
+    """The weights that can be a layer's array of this name, by the layers' names on the way and the last name."""
+    side, _, leaf = name.rpartition("/")
+    found = []
+    for weight in held:
+        *folders, last = weight.removesuffix(":0").split("/")
+        known = path[-1] in folders
+        inner = folders[len(folders) - folders[::-1].index(path[-1]) :] if known else folders
+        if last in LEAVES.get(leaf, (leaf,)) and (known or len(path) == 1) and _on_side(side, inner):
+            found.append(weight)
+    if len(found) > 1:  # models in models may use a name again
+        found = [weight for weight in found if _in_order(path[1:], weight.split("/"))] or found
+    return found
+
+
+def _on_side(side: str, folders: Sequence[str]) -> bool:
+    """Whether a variable lies on one side of a bidirectional layer, or in one part of an attention.
+
+    Keras 3 leaves a backward layer of somebody's own its name.
+    """
+    if side in HEADS:
+        return HEADS[side] in folders
+    forward = any(folder.startswith("forward_") for folder in folders)
+    return not side or forward == (side == "forward")
+
+
+def _in_order(names: Sequence[str], folders: Sequence[str]) -> bool:
+    rest = iter(folders)
+    return all(name in rest for name in names)
+
+
+def _arrays(
+    file: Hdf5, group: str, paths: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[dict[str, Array], bool]:
+    """A layer's arrays, and whether CuDNN's own layers of TensorFlow 1 wrote them and they were put in order."""
+    arrays: dict[str, Array] = {}
+    turned: list[str] = []
+    for name, path in paths.items():
+        side, _, leaf = name.rpartition("/")
+        columns = shapes[name][-1] if shapes[name] else 0
+        cudnn = leaf == "bias" and file.shape(f"{group}/{path}") == (2 * columns,)
+        if cudnn and shapes.get(f"{side}/recurrent_kernel".lstrip("/"), (0,))[-1] == columns:
+            turned.append(side)
+        arrays[name] = file.array(f"{group}/{path}", (2 * columns,) if cudnn else shapes[name])
+    for side in turned:
+        at = f"{side}/" if side else ""
+        names = ("kernel", "recurrent_kernel", "bias")
+        made = from_cudnn({name: arrays[at + name] for name in names})
+        arrays |= {at + name: made[name] for name in names}
+    return arrays, bool(turned)
 
 
 def has_layer_names(file: Hdf5, root: str) -> bool:
@@ -149,7 +303,7 @@ def has_layer_names(file: Hdf5, root: str) -> bool:
     return any(file.attribute(root, name) is not None for name in ("layer_names", "layer_names0"))
 
 
-def _names(file: Hdf5, place: str, attribute: str) -> list[str]:
+def names_of(file: Hdf5, place: str, attribute: str) -> list[str]:
     """A list of names from an attribute, or from its parts ``attribute0``, ``attribute1``, ….
 
     HDF5 holds no attribute over 64 KB, so Keras splits longer ones.
@@ -170,33 +324,30 @@ def _names(file: Hdf5, place: str, attribute: str) -> list[str]:
     return list(names)
 
 
-def _shapes_by_owner(nodes: Sequence[Node]) -> dict[str, dict[str, tuple[int, ...]]]:
+def shapes_by_owner(nodes: Sequence[Node]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Every owner's arrays' shapes by name."""
     return {owner: {name: p.shape for name, p in own.items()} for owner, own in owned_parameters(nodes).items()}
 
 
-def _places(group: str, names: Sequence[str]) -> dict[str, list[str]]:
-    """Which ``vars`` group holds which of a layer's arrays, in their order there."""
-    places: dict[str, list[str]] = {}
-    for name in names:
-        side, _, leaf = name.rpartition("/")
-        inside = f"{side}_layer/cell/" if side else "cell/" if leaf == "recurrent_kernel" else ""
-        places.setdefault(f"{group}/{inside}vars", []).append(name)
-    if f"{group}/cell/vars" in places:  # a bare GRU keeps all its arrays in its cell
-        return {f"{group}/cell/vars": list(names)}
-    return places
+def _keeps_arrays(layer: KerasLayer, own: Own) -> bool:
+    return any(own[owner] for _, owner in _leaves(layer, ()))
 
 
-def _has_arrays(file: Hdf5, place: str) -> bool:
-    """Whether a group holds arrays of its own: Keras 2.15 writes empty groups as well."""
-    inner = ("vars", "cell/vars", "forward_layer/cell/vars", "_layer_checkpoint_dependencies", "layers")
-    return any(file.exists(f"{place}/{name}") and file.names(f"{place}/{name}") for name in inner)
+def innermost(layer: Layer) -> Layer:
+    """The layer within `TimeDistributed`, however many."""
+    return innermost(layer.layer) if isinstance(layer, TimeDistributed) else layer
 
 
-def _refuse_rest(file: Hdf5, place: str, rest: Iterable[str]) -> None:
-    for name in rest:
-        raise NumjazError(f"{file.path}: {place} holds {name!r:.60}, which the network lacks")
+def _holds_arrays(file: Hdf5, place: str, depth: int = 0) -> bool:
+    """Whether a group, or one within it, holds arrays: Keras writes empty groups as well."""
+    if depth > MAX_DEPTH:
+        raise NumjazError(f"{file.path}: {place:.60} is nested too deep")
+    if not file.is_group(place):
+        return True
+    return any(_holds_arrays(file, f"{place}/{name}", depth + 1) for name in file.names(place) if name not in NO_ARRAYS)
 
 
-def _snake_case(name: str) -> str:
+def snake_case(name: str) -> str:
+    """``GlobalMaxPooling1D`` -> ``global_max_pooling1d``, as Keras names groups."""
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -205,12 +205,12 @@ def negative_variance(path: Path) -> None:
     replaced(path, lambda file: np.full(8, -1, dtype="f4"), "parameters/norm/moving_variance")
 
 
-@attack("not an HDF5 file|neither an HDF5 file")
+@attack("not an HDF5 file|neither HDF5")
 def text_file_renamed(path: Path) -> None:
     path.write_text("these are not the weights\n" * 100)
 
 
-@attack("not an HDF5 file|neither an HDF5 file")
+@attack("not an HDF5 file|neither HDF5")
 def empty_file(path: Path) -> None:
     path.write_bytes(b"")
 

@@ -1,0 +1,207 @@
+"""Which arrays of a file belong to which layer, where the two have other names.
+
+A layer and a place of the file can belong together where their arrays have the same names and shapes.
+What a name settles is settled; what only one place fits is, too. Several alike are taken in the order of
+definition. But branches that start from one layer may be defined in any order: among them, a layer gets
+the place that is nearest, in names and in order, to the places of the layers that it is connected with.
+So the two 1x1 convolutions of two branches follow the unlike convolutions behind them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from numjaz.errors import NumjazError
+from numjaz.nodes import Node
+
+Shapes = Mapping[str, tuple[int, ...]]  # of the arrays of one place
+ROUNDS = 8
+
+
+class Near(NamedTuple):
+    """The layers before and behind one, through layers without arrays."""
+
+    before: tuple[str, ...]
+    behind: tuple[str, ...]
+
+
+class Matching(NamedTuple):
+    """Which place each wanted one is matched with, and those that the order alone tells apart."""
+
+    places: dict[str, str]
+    by_order: list[str]
+
+    def text(self) -> str:
+        """The matching as one line."""
+        return ", ".join(f"{wanted} = {place}" for wanted, place in self.places.items())
+
+
+def matched(
+    wanted: Mapping[str, Shapes],
+    held: Mapping[str, Shapes],
+    near: Mapping[str, Near],
+    source: str,
+    *,
+    names: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Matching:
+    """Match every wanted place with one that the file holds.
+
+    Parameters
+    ----------
+    wanted, held : mapping
+        Arrays' shapes by name, by place: what the network needs, and what the file has, in the order
+        of definition.
+    near : mapping
+        For each wanted place, those of the layers before and behind it.
+    source : str
+        The file, for messages.
+    names : mapping, optional
+        ``{wanted: held}``, what the user knows.
+    labels : mapping, optional
+        Where the file has no order: a label for each place. Places whose labels differ in numbers
+        alone are ordered by them.
+
+    Raises
+    ------
+    NumjazError
+        Where a layer has no place or several, listing them.
+    """
+    cut = _common(list(held))
+    whole = {place[cut:]: place for place in held}
+    held = {place[cut:]: shapes for place, shapes in held.items()}
+    found = _named(wanted, held, source, names or {})
+    for name in wanted:  # the same name and shapes
+        twins = [place for place in held if _plain(place) == _plain(name) and dict(held[place]) == dict(wanted[name])]
+        if name not in found and len(twins) == 1 and twins[0] not in found.values():
+            found[name] = twins[0]
+    groups: dict[str, list[str]] = {}
+    for name, shapes in wanted.items():
+        if name not in found:
+            groups.setdefault(_signature(shapes), []).append(name)
+    several: list[tuple[list[str], list[str]]] = []
+    for signature, members in groups.items():
+        rivals = [p for p, shapes in held.items() if _signature(shapes) == signature and p not in found.values()]
+        if len(rivals) != len(members):
+            _refuse(members, rivals, held, signature, source)
+        if len(members) == 1:
+            found[members[0]] = rivals[0]
+        elif labels is not None and len({_unnumbered(labels[whole[place]]) for place in rivals}) > 1:
+            raise NumjazError(
+                f"{source}: {', '.join(rivals[:4])} have one shape and no order: names= says which is which, "
+                f"as in names={{{members[0]!r}: {rivals[0]!r}, …}}"
+            )
+        else:
+            several.append((members, rivals))
+            found |= dict(zip(members, rivals, strict=True))
+    by_order = [name for members, _ in several for name in members]
+    _nearest(found, several, near, list(held))
+    left = [place for place in held if place not in found.values()]
+    if left:
+        raise NumjazError(f"{source}: holds {left[0]!r:.60} {_signature(held[left[0]])}, which the network lacks")
+    return Matching({name: whole.get(found[name], found[name]) for name in wanted}, by_order)
+
+
+def neighbours(nodes: Sequence[Node], owners: Sequence[str]) -> dict[str, Near]:
+    """For each owner of arrays, those before and behind it."""
+    reaching: dict[str, dict[str, None]] = {}  # node -> the owners whose output reaches it, in order
+    before: dict[str, dict[str, None]] = {owner: {} for owner in owners}
+    for node in nodes:
+        held: dict[str, None] = {owner: None for source, _ in node.inputs for owner in reaching[source]}
+        if node.owner in before:
+            before[node.owner] |= held
+            held = {node.owner: None}
+        reaching[node.name] = held
+    behind = {owner: tuple(other for other, held in before.items() if owner in held) for owner in owners}
+    return {owner: Near(tuple(before[owner]), behind[owner]) for owner in owners}
+
+
+def _named(
+    wanted: Mapping[str, Shapes], held: Mapping[str, Shapes], source: str, names: Mapping[str, str]
+) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, place in names.items():
+        bare = next((p for p in held if place == p or place.endswith(("." + p, "/" + p))), None)
+        if name not in wanted:
+            raise NumjazError(f"{source}: names= speaks of {name!r:.60}; the network has {', '.join(wanted)}")
+        if bare is None:
+            raise NumjazError(f"{source}: names= speaks of {place!r:.60}; the file has {', '.join(held)}")
+        if dict(held[bare]) != dict(wanted[name]):
+            raise NumjazError(
+                f"{source}: {place!r:.60} has {_signature(held[bare])}, {name!r:.60} needs {_signature(wanted[name])}"
+            )
+        found[name] = bare
+    return found
+
+
+def _nearest(
+    found: dict[str, str], several: list[tuple[list[str], list[str]]], near: Mapping[str, Near], order: list[str]
+) -> None:
+    """Exchange the places of branches that start alike until each is nearest to its layer's neighbours'."""
+    branches: dict[tuple[int, tuple[str, ...]], list[str]] = {}
+    for k, (members, _) in enumerate(several):
+        for member in members:
+            branches.setdefault((k, near[member].before), []).append(member)
+    alike = [members for members in branches.values() if len(members) > 1]
+    if not alike:
+        return
+    from scipy.optimize import linear_sum_assignment
+
+    at = {place: k for k, place in enumerate(order)}
+    tokens = {place: re.split(r"[./]", place) for place in order}
+
+    def apart(a: str, b: str) -> float:
+        shared = next((k for k, (x, y) in enumerate(zip(tokens[a], tokens[b], strict=False)) if x != y), 0)
+        return 1e6 * (len(tokens[a]) + len(tokens[b]) - 2 * shared) ** 2 + (at[a] - at[b]) ** 2
+
+    for _ in range(ROUNDS):
+        before = dict(found)
+        for members in alike:
+            places = [found[member] for member in members]
+            anchors = {m: [n for side in near[m] for n in side if n in found and n not in members] for m in members}
+            cost = np.array([[sum(apart(p, found[n]) for n in anchors[m]) for p in places] for m in members])
+            stay = np.square(np.subtract.outer(np.arange(len(members)), np.arange(len(members))))  # where it is even
+            rows, columns = linear_sum_assignment(cost + 1e-3 * stay)
+            found |= {members[i]: places[j] for i, j in zip(rows, columns, strict=True)}
+        if found == before:
+            return
+
+
+def _refuse(members: list[str], rivals: list[str], held: Mapping[str, Shapes], signature: str, source: str) -> None:
+    known = ", ".join(rivals[:6]) or "none"
+    if not rivals:
+        ranks = {len(shape) for shape in _shapes_in(signature)}
+        like = [f"{p} {_signature(s)}" for p, s in held.items() if {len(shape) for shape in s.values()} == ranks]
+        known = f"none; nearest are {', '.join(like[:3])}" if like else "none"
+    raise NumjazError(
+        f"{source}: {', '.join(members[:4])} {'need' if len(members) > 1 else 'needs'} {signature}; "
+        f"candidates in the file: {known}{' (names= chooses)' if rivals else ''}"
+    )
+
+
+def _shapes_in(signature: str) -> list[list[str]]:
+    return [[n for n in shape.split(",") if n.strip()] for shape in re.findall(r"\(([^()]*)\)", signature)]
+
+
+def _signature(shapes: Shapes) -> str:
+    return ", ".join(f"{name} {tuple(int(n) for n in shape)}" for name, shape in sorted(shapes.items()))
+
+
+def _common(places: Sequence[str]) -> int:
+    """Characters of what all places begin with, ``module.`` or ``model.`` say, up to a dot or a slash."""
+    first, last = min(places, default=""), max(places, default="")  # all others lie between them
+    shared = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
+    return max(first.rfind(".", 0, shared), first.rfind("/", 0, shared)) + 1
+
+
+def _unnumbered(label: str) -> str:
+    """A label without the numbers at its end, and without those that Keras counts a list's layers with."""
+    return re.sub(r"_\d+(?=/)|(_?\d+)+$", "", label)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", ".", name.lower())

@@ -1,0 +1,454 @@
+"""Small random networks of every layer and option, and inputs for them, for what must hold of any network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis import HealthCheck, assume
+from hypothesis import strategies as st
+
+import numjaz
+from numjaz import Model, Node, NumjazError
+from numjaz import layers as of
+from numjaz.layers import ACTIVATIONS, LAYERS, Input, Layer, Parameter
+from numjaz.layers.noise import KINDS as NOISES
+from numjaz.nodes import WINDOW, output_shapes, owned_parameters, parameter_table
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+KINDS = tuple(kind for kind in LAYERS.values() if kind.__module__.startswith("numjaz.layers"))
+LARGEST = 1e3  # an activation beyond it says more about rounding than about numjaz
+TIME = 12  # the length that networks of free length are thought out at
+
+PATIENT = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+"""What networks may be: costly to draw, and now and then beyond `LARGEST`."""
+
+flags = st.booleans()
+activations = st.sampled_from(["linear", *(name for name in ACTIVATIONS if name != "linear")])
+
+
+def number(low: int, high: int) -> st.SearchStrategy[int]:
+    return st.integers(low, high)
+
+
+class Drawn(Model):
+    """A network that shows itself where an example is printed."""
+
+    def __repr__(self) -> str:
+        return f"\n{self.summary()}\noutputs {', '.join(self.outputs)}\n"
+
+
+class Tensor(NamedTuple):
+    """An output that a further node may take."""
+
+    source: tuple[str, int]
+    shape: tuple[int, ...]
+    free: tuple[bool, ...]  # for each axis whether it grows with the input
+
+
+class Draft:
+    """A network while it is drawn; every node that stays has arrays and shapes that are possible."""
+
+    def __init__(self, draw: Draw) -> None:
+        self.draw = draw
+        self.nodes: list[Node] = []
+        self.free = draw(flags)
+        self.time = TIME if self.free else draw(st.sampled_from([6, 5, 4, 9, 2, 1]))
+
+    def tensors(self) -> list[Tensor]:
+        """The outputs there are, the latest first."""
+        here, longer = (output_shapes(self.nodes, time) for time in (self.time, WINDOW))
+        return [
+            Tensor((name, k), shape, tuple(a != b for a, b in zip(shape, longer[name][k], strict=True)))
+            for name, shapes in reversed(here.items())
+            for k, shape in enumerate(shapes)
+        ]
+
+    def add(self, layer: Layer, *inputs: Tensor, owner: str = "") -> bool:
+        """Whether the node could be added; if not, the draft is as it was."""
+        part = self.draw(st.sampled_from(["", "", "part/", "a.b/"]))
+        name = f"{part}{type(layer).__name__.lower()}{len(self.nodes)}"
+        node = Node(name, layer, tuple(t.source for t in inputs), owner)
+        nodes = [*self.nodes, node]
+        try:
+            owned_parameters(nodes)
+            sizes = [
+                n
+                for time in {self.time, WINDOW if self.free else self.time}
+                for shapes in output_shapes(nodes, time).values()
+                for shape in shapes
+                for n in shape
+            ]
+        except NumjazError:
+            return False
+        if min(sizes) < 1 or max(sizes) > 20 * WINDOW:
+            return False
+        self.nodes = nodes
+        return True
+
+    def pick(self, *ranks: int, fits: Callable[[Tensor], bool] = lambda t: True) -> Tensor:
+        """One of the outputs with so many axes; an input of the network where there is none."""
+        fitting = [t for t in self.tensors() if len(t.shape) in ranks and fits(t)]
+        if not fitting:
+            self.input(self.draw(st.sampled_from(ranks)))
+            fitting = self.tensors()[:1]
+        return self.draw(st.sampled_from(fitting))
+
+    def input(self, rank: int, features: int | None = None) -> None:
+        axes = (2,) * (rank - 2) + ((None if self.free else self.time),) * (rank > 1)
+        assert self.add(Input(features or self.draw(st.sampled_from([2, 1, 3, 4])), axes))
+
+
+def narrow(t: Tensor) -> bool:
+    return not t.free[-1]
+
+
+def convolution(draw: Draw, t: Tensor) -> dict[str, Any]:
+    size = draw(number(1, 3))
+    options = {"kernel_size": size, "activation": draw(activations), "use_bias": draw(flags)}
+    options[draw(st.sampled_from(["strides", "dilation"]))] = step = draw(number(1, 3))
+    span = (size - 1) * (step if "dilation" in options else 1) + 1
+    return options | {"padding": draw(st.sampled_from(["same", "causal"] + ["valid"] * (span <= t.shape[0])))}
+
+
+def conv(draw: Draw, t: Tensor) -> Layer:
+    groups = draw(st.sampled_from([g for g in (1, 2, 3) if t.shape[-1] % g == 0]))
+    return of.Conv1D(groups * draw(number(1, 2)), groups=groups, **convolution(draw, t))
+
+
+def depthwise(draw: Draw, t: Tensor) -> Layer:
+    return of.DepthwiseConv1D(depth_multiplier=draw(number(1, 2)), **convolution(draw, t))
+
+
+def separable(draw: Draw, t: Tensor) -> Layer:
+    return of.SeparableConv1D(draw(number(1, 3)), depth_multiplier=draw(number(1, 2)), **convolution(draw, t))
+
+
+def pooling(kind: type[Layer]) -> Callable[[Draw, Tensor], Layer]:
+    def drawn(draw: Draw, t: Tensor) -> Layer:
+        size, strides = draw(number(1, 3)), draw(number(0, 4))
+        return kind(size, strides, draw(st.sampled_from(["same"] + ["valid"] * (size <= t.shape[0]))))
+
+    return drawn
+
+
+def recurrent(draw: Draw, kind: type[Layer] | None = None, **fixed: Any) -> Any:
+    kind = kind or draw(st.sampled_from([of.GRU, of.LSTM, of.SimpleRNN]))
+    ordinary = draw(flags)  # what frameworks have layers for, as often as the rest
+    options = {"units": draw(number(1, 3)), "use_bias": draw(flags), "return_sequences": not draw(flags)}
+    options |= {"return_state": draw(flags), "go_backwards": draw(flags)}
+    if not ordinary:
+        options["activation"] = draw(activations)
+    if kind is not of.SimpleRNN and not ordinary:
+        options["recurrent_activation"] = draw(activations)
+    if kind is of.GRU:
+        options["reset_after"] = not draw(flags)
+    return kind(**(options | fixed))
+
+
+def bidirectional(draw: Draw, t: Tensor, **fixed: Any) -> Layer:
+    ahead = recurrent(draw, **fixed)
+    merge = draw(st.sampled_from(["concat", "sum", "mul", "ave", "none"]))
+    alike = {"return_sequences": ahead.return_sequences, "return_state": ahead.return_state}
+    alike |= {"units": ahead.units} if merge in ("sum", "mul", "ave") else {}
+    back = recurrent(draw, **(alike | fixed)) if draw(flags) else ahead
+    return of.Bidirectional(ahead, back, merge)
+
+
+def normalization(draw: Draw, t: Tensor) -> Layer:
+    options = {"invert": draw(flags), "epsilon": draw(st.sampled_from([1e-7, 0.1]))}
+    if draw(flags):
+        axes = [k for k, free in enumerate(t.free, start=1) if not free]
+        return of.Normalization(signed(draw, t, draw(subset(axes)) if axes else []), **options)
+    return of.Normalization((-1,), constant(draw, t), constant(draw, t, low=0.25), **options)
+
+
+def constant(draw: Draw, t: Tensor, low: float = -2.0) -> float | tuple[float, ...]:
+    value = st.integers(int(4 * low), 8).map(lambda n: n / 4)
+    many = not t.free[-1] and draw(flags)
+    return tuple(draw(value) for _ in range(t.shape[-1])) if many else draw(value)
+
+
+def subset(values: list[int], least: int = 0) -> st.SearchStrategy[list[int]]:
+    return st.lists(st.sampled_from(values), min_size=least, max_size=len(values), unique=True)
+
+
+def reshape(draw: Draw, t: Tensor) -> Layer:
+    targets = [(-1,), (-1, t.shape[-1]) if narrow(t) else (-1, 1), (1, -1), (-1, 1, 1)]
+    return of.Reshape(draw(st.sampled_from(targets if any(t.free) else [*targets, t.shape[::-1], (*t.shape, 1)])))
+
+
+def cropping(draw: Draw, t: Tensor) -> Layer:
+    before = draw(number(0, min(2, t.shape[0] - 1)))
+    return of.Cropping1D(before, draw(number(0, min(2, t.shape[0] - 1 - before))))
+
+
+def prelu(draw: Draw, t: Tensor) -> Layer:
+    shared = [k + 1 for k, free in enumerate(t.free) if free]
+    others = [k + 1 for k, free in enumerate(t.free) if not free]
+    return of.PReLU((*shared, *(draw(subset(others)) if others else ())))
+
+
+def relu(draw: Draw, t: Tensor) -> Layer:
+    quarters = st.sampled_from([0.0, 0.25, 1.0])
+    return of.ReLU(draw(st.sampled_from([None, 1.5, 6])), draw(quarters), draw(quarters)) if draw(flags) else of.ReLU()
+
+
+def softmax(draw: Draw, t: Tensor) -> Layer:
+    return of.Softmax(signed(draw, t, draw(subset(list(range(len(t.shape), 0, -1)), least=1))))
+
+
+EPSILONS = st.sampled_from([1e-3, 1e-5, 0.1])
+
+
+def signed(draw: Draw, t: Tensor, axes: list[int]) -> tuple[int, ...]:
+    """Axes counted from the first or from the last, the batch being axis 0."""
+    return tuple(axis - len(t.shape) - 1 if draw(flags) else axis for axis in axes)
+
+
+def batch_normalization(draw: Draw, t: Tensor) -> Layer:
+    axes = [k for k, free in enumerate(t.free, start=1) if not free]
+    (axis,) = signed(draw, t, [draw(st.sampled_from(axes[::-1]))])
+    return of.BatchNormalization(draw(EPSILONS), scale=draw(flags), center=draw(flags), axis=axis)
+
+
+def layer_normalization(draw: Draw, t: Tensor) -> Layer:
+    axes = draw(subset(list(range(len(t.shape), 0, -1)), least=1))
+    arrays = not any(t.free[axis - 1] for axis in axes)
+    return of.LayerNormalization(draw(EPSILONS), arrays and draw(flags), arrays and draw(flags), signed(draw, t, axes))
+
+
+def activation(draw: Draw, t: Tensor) -> Layer:
+    halved = ["glu"] * (narrow(t) and t.shape[-1] % 2 == 0)
+    return of.Activation(draw(st.sampled_from(["linear", *halved, *(n for n in ACTIVATIONS if n != "linear")])))
+
+
+def distributed(draw: Draw, t: Tensor) -> Layer:
+    inner = Tensor(t.source, t.shape[1:], t.free[1:])
+    kinds = [kind for kind, one in ALONE.items() if len(inner.shape) in one.ranks and kind is not Input]
+    kind = draw(st.sampled_from([kind for kind in kinds if narrow(inner) or not ALONE[kind].narrow]))
+    return of.TimeDistributed(ALONE[kind].drawn(draw, inner))
+
+
+class Alone(NamedTuple):
+    """A layer of one input: what it can take, and how it is drawn for an input."""
+
+    drawn: Callable[[Draw, Tensor], Layer]
+    ranks: tuple[int, ...] = (1, 2, 3)
+    narrow: bool = False  # whether the last axis must be a fixed number of channels
+
+
+ALONE: dict[type[Layer], Alone] = {
+    of.Activation: Alone(activation),
+    of.Dense: Alone(lambda draw, t: of.Dense(draw(number(1, 3)), draw(activations), draw(flags)), narrow=True),
+    of.ReLU: Alone(relu),
+    of.ELU: Alone(lambda draw, t: of.ELU(draw(st.sampled_from([1.0, 0.5, 2.0])))),
+    of.PReLU: Alone(prelu),
+    of.Softmax: Alone(softmax),
+    of.Dropout: Alone(lambda draw, t: of.Dropout(draw(st.sampled_from([0.5, 0.0])), draw(st.sampled_from(NOISES)))),
+    of.BatchNormalization: Alone(batch_normalization, narrow=True),
+    of.LayerNormalization: Alone(layer_normalization),
+    of.Normalization: Alone(normalization),
+    of.Rescaling: Alone(lambda draw, t: of.Rescaling(constant(draw, t), constant(draw, t))),
+    of.Flatten: Alone(lambda draw, t: of.Flatten()),
+    of.Reshape: Alone(reshape),
+    of.Permute: Alone(lambda draw, t: of.Permute(tuple(draw(st.permutations(range(1, len(t.shape) + 1)))))),
+    of.RepeatVector: Alone(lambda draw, t: of.RepeatVector(draw(number(1, 3))), (1,)),
+    of.ZeroPadding1D: Alone(lambda draw, t: of.ZeroPadding1D(draw(number(0, 2)), draw(number(0, 2))), (2,)),
+    of.Cropping1D: Alone(cropping, (2,)),
+    of.UpSampling1D: Alone(lambda draw, t: of.UpSampling1D(draw(number(1, 3))), (2,)),
+    of.Conv1D: Alone(conv, (2,), narrow=True),
+    of.DepthwiseConv1D: Alone(depthwise, (2,), narrow=True),
+    of.SeparableConv1D: Alone(separable, (2,), narrow=True),
+    of.MaxPooling1D: Alone(pooling(of.MaxPooling1D), (2,)),
+    of.AveragePooling1D: Alone(pooling(of.AveragePooling1D), (2,)),
+    of.GlobalMaxPooling1D: Alone(lambda draw, t: of.GlobalMaxPooling1D(draw(flags)), (2,)),
+    of.GlobalAveragePooling1D: Alone(lambda draw, t: of.GlobalAveragePooling1D(draw(flags)), (2,)),
+    of.GRU: Alone(lambda draw, t: recurrent(draw, of.GRU), (2,), narrow=True),
+    of.LSTM: Alone(lambda draw, t: recurrent(draw, of.LSTM), (2,), narrow=True),
+    of.SimpleRNN: Alone(lambda draw, t: recurrent(draw, of.SimpleRNN), (2,), narrow=True),
+    of.Bidirectional: Alone(bidirectional, (2,), narrow=True),
+    of.TimeDistributed: Alone(distributed, (2, 3)),
+}
+
+
+def alone(draft: Draft, kind: type[Layer]) -> bool:
+    one = ALONE[kind]
+    t = draft.pick(*one.ranks, fits=narrow if one.narrow else lambda t: True)
+    return draft.add(one.drawn(draft.draw, t), t)
+
+
+def with_states(draft: Draft, kind: type[Layer]) -> bool:
+    """A recurrent layer whose first state is another's output, or an input."""
+    draw = draft.draw
+    x = draft.pick(2, fits=narrow)
+    vectors = [draft.pick(1, fits=narrow)]
+    units = vectors[0].shape[0]
+    if kind is of.Bidirectional:
+        ahead = recurrent(draw, units=units)
+        alike = {"return_sequences": ahead.return_sequences, "return_state": ahead.return_state, "units": units}
+        back = recurrent(draw, type(ahead), **alike) if draw(flags) else ahead
+        layer: Layer = of.Bidirectional(ahead, back, draw(st.sampled_from(["concat", "sum", "mul", "ave", "none"])))
+        count = 2 * ahead.STATES
+    else:
+        layer = recurrent(draw, kind, units=units)
+        count = layer.STATES  # type: ignore[attr-defined]
+    fitting = [t for t in draft.tensors() if t.shape == vectors[0].shape and narrow(t)]
+    while len(vectors) < count:
+        vectors.append(draw(st.sampled_from(fitting)))
+    return draft.add(layer, x, *vectors)
+
+
+def merge(draft: Draft, kind: type[Layer]) -> bool:
+    draw, first = draft.draw, draft.pick(1, 2, 3)
+    width = len(first.shape)
+
+    def meets(t: Tensor) -> bool:
+        return len(t.shape) <= width and all(
+            n == m or 1 in (n, m) for n, m in zip(t.shape[::-1], first.shape[::-1], strict=False)
+        )
+
+    fitting = [t for t in draft.tensors() if meets(t)]
+    inputs = [first, *(draw(st.sampled_from(fitting)) for _ in range(1 if kind is of.Subtract else draw(number(1, 2))))]
+    return draft.add(kind(), *draw(st.permutations(inputs)))
+
+
+def distributed_together(draft: Draft) -> bool:
+    """A layer of several inputs at every step: a merge, or a recurrent layer and its first state."""
+    draw = draft.draw
+    if draw(flags):
+        x = draft.pick(2, 3)
+        fitting = [t for t in draft.tensors() if t.shape == x.shape]
+        kind = draw(st.sampled_from([of.Add, of.Multiply, of.Concatenate, of.Maximum]))
+        return draft.add(of.TimeDistributed(kind()), x, draw(st.sampled_from(fitting)))
+    x, state = draft.pick(3, fits=narrow), draft.pick(2, fits=narrow)
+    kind = draw(st.sampled_from([of.GRU, of.SimpleRNN]))
+    return draft.add(of.TimeDistributed(recurrent(draw, kind, units=state.shape[-1])), x, state)
+
+
+def concatenate(draft: Draft, kind: type[Layer]) -> bool:
+    draw, first = draft.draw, draft.pick(1, 2, 3)
+    axis = draw(number(1, len(first.shape)))
+
+    def fits(t: Tensor) -> bool:
+        rest = [shape[: axis - 1] + shape[axis:] for shape in (t.shape, first.shape)]
+        return len(t.shape) == len(first.shape) and rest[0] == rest[1]
+
+    fitting = [t for t in draft.tensors() if fits(t)]
+    inputs = [first, *(draw(st.sampled_from(fitting)) for _ in range(draw(number(1, 2))))]
+    return draft.add(of.Concatenate(axis - len(first.shape) - 1 if draw(flags) else axis), *inputs)
+
+
+def attention(draft: Draft, kind: type[Layer]) -> bool:
+    draw = draft.draw
+    query, value = draft.pick(2, fits=narrow), draft.pick(2, fits=narrow)
+    inputs = [query, value]
+    if draw(flags):
+        if draw(flags):
+            draft.input(2)
+        inputs.append(draft.pick(2, fits=lambda t: narrow(t) and t.shape[0] == value.shape[0]))
+    heads = draw(number(1, 2))
+    options = {"use_bias": draw(flags), "causal": draw(flags), "scores": draw(flags)}
+    if draw(flags) and query.shape[1] % heads == 0:  # the only kind that torch has
+        return draft.add(of.MultiHeadAttention(heads, query.shape[1] // heads, **options), *inputs)
+    sizes = [draw(number(low, 3)) for low in (1, 0, 0)]
+    return draft.add(of.MultiHeadAttention(heads, *sizes, **options), *inputs)
+
+
+TOGETHER: dict[type[Layer], Callable[[Draft, type[Layer]], bool]] = {
+    Input: lambda draft, kind: draft.input(draft.draw(st.sampled_from([2, 1, 3]))) is None,
+    of.MultiHeadAttention: attention,
+    of.Concatenate: concatenate,
+    **dict.fromkeys((of.Add, of.Subtract, of.Multiply, of.Average, of.Maximum, of.Minimum), merge),
+}
+
+
+def again(draft: Draft) -> bool:
+    """A node that uses another's layer and arrays, with inputs of the same shapes."""
+    nodes = [node for node in draft.nodes if node.inputs]
+    if not nodes:
+        return False
+    node = draft.draw(st.sampled_from(nodes[::-1]))
+    there = {t.source: t for t in draft.tensors()}
+    inputs = []
+    for source in node.inputs:
+        same = [t for t in there.values() if (t.shape, t.free) == (there[source].shape, there[source].free)]
+        inputs.append(draft.draw(st.sampled_from(same)))
+    return draft.add(node.layer, *inputs, owner=node.owner)
+
+
+def step(draft: Draft, kind: type[Layer]) -> bool:
+    """A node of this kind, where the draft lets it be."""
+    if kind in TOGETHER:
+        return TOGETHER[kind](draft, kind)
+    if kind in (of.GRU, of.LSTM, of.SimpleRNN, of.Bidirectional) and draft.draw(flags):
+        return with_states(draft, kind)
+    if kind is of.TimeDistributed and draft.draw(flags) and distributed_together(draft):
+        return True
+    return alone(draft, kind)
+
+
+def arrays(nodes: list[Node], seed: int, dtype: Any) -> dict[str, np.ndarray]:
+    """Random ones of moderate size; what must not be negative is not."""
+    rng = np.random.default_rng(seed)
+
+    def made(p: Parameter) -> np.ndarray:
+        if p.minimum == 0 or p.initial == "ones":
+            return rng.uniform(0.5, 1.5, p.shape)
+        return rng.uniform(-1, 1, p.shape) / np.sqrt(max(int(np.prod(p.shape[:-1])), 1))
+
+    return {name: made(p).astype(dtype) for name, p in parameter_table(nodes).items()}
+
+
+@st.composite
+def models(draw: Draw, kind: type[Layer] | None = None, dtype: Any = None, steps: int = 5) -> Model:
+    """A valid network of up to so many layers and the inputs that they need, a ``kind`` of layer among them.
+
+    Arrays are float32 or float64 where no ``dtype`` is given.
+    """
+    draft = Draft(draw)
+    kinds = [*draw(st.lists(st.sampled_from([*KINDS, None]), max_size=steps - 1 if kind else steps))]
+    kinds.insert(draw(number(0, len(kinds))), kind or draw(st.sampled_from(KINDS)))
+    for each in kinds:
+        done = step(draft, each) if each else again(draft)
+        if each is kind and not done:
+            assume(False)
+    keys = [t.source for t in draft.tensors()]
+    outputs = draw(st.lists(st.sampled_from(keys), min_size=1, max_size=3, unique=True))
+    dtype = dtype or draw(st.sampled_from([np.float64, np.float32]))
+    made = arrays(draft.nodes, draw(st.integers(0, 2**16)), dtype)
+    return Drawn(draft.nodes, made, outputs=[numjaz.nodes.output_key(*source) for source in outputs])
+
+
+@st.composite
+def inputs(draw: Draw, model: Model, dtype: Any = np.float64) -> Any:
+    """What the network's ``predict`` takes, at a length that leaves samples everywhere."""
+    rng, batch = np.random.default_rng(draw(st.integers(0, 2**16))), draw(number(1, 3))
+    time = shortest(model) + draw(number(0, 5))
+    layers = [(node.name, node.layer) for node in model.nodes if isinstance(node.layer, Input)]
+    x = {name: rng.standard_normal((batch, *layer.shape(time))).astype(dtype) for name, layer in layers}
+    return x if len(x) > 1 else x[model.inputs[0]]
+
+
+def shortest(model: Model) -> int:
+    """The least length for which every output of the network has samples."""
+    for time in range(1, 10 * TIME):
+        try:
+            if min(min(shape) for shape in model.shapes(time).values()) > 0:
+                return time
+        except NumjazError:
+            continue
+    raise AssertionError("no length fits")
+
+
+@st.composite
+def cases(draw: Draw, kind: type[Layer] | None = None, dtype: Any = np.float64) -> tuple[Model, Any]:
+    """A network with arrays of this dtype, and an input that it turns into moderate numbers."""
+    model = draw(models(kind, dtype))
+    x = draw(inputs(model, dtype))
+    with np.errstate(all="ignore"):
+        made = model.activations(x).values()
+    assume(all(np.isfinite(array).all() and np.abs(array).max() < LARGEST for array in made))
+    return model, x
