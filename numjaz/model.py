@@ -185,8 +185,8 @@ class Model:
         return f"{text}\n{total:,} parameters, {trainable:,} of them trainable"
 
     def save(self, path: str | Path, format: str | None = None, **options: Any) -> None:
-        """Write a file, whole or not at all: numjaz's own HDF5, or what `numjaz.formats.save` lists."""
-        from numjaz.formats import save
+        """Write a file, whole or not at all: numjaz's own HDF5, or what `numjaz.formats.saving.save` lists."""
+        from numjaz.formats.saving import save
 
         save(self, path, format, **options)
 

@@ -11,15 +11,11 @@ from numjaz.architectures import BUILDERS
 from numjaz.doors.hdf5 import SIGNATURE, Hdf5
 from numjaz.doors.regular import open_regular
 from numjaz.errors import NumjazError
-from numjaz.formats import keras, own
 from numjaz.formats.registry import register
-from numjaz.formats.saving import save
 from numjaz.formats.shipped import shipped_models, shipped_path
-from numjaz.formats.tensor_files import open_tensors
-from numjaz.formats.tensor_models import load_tensors
 from numjaz.model import Model
 
-__all__ = ["load", "register", "save", "shipped_models"]
+__all__ = ["load", "register", "shipped_models"]
 
 Names = Mapping[str, str] | None
 
@@ -88,6 +84,10 @@ def load(
 
 def _read(path: Path, network: Model | None, names: Names, key: str | None) -> Model:
     """A model from a file, by what the file begins with and says of itself."""
+    from numjaz.formats import keras, own  # what reads files is imported where there is one
+    from numjaz.formats.tensor_files import open_tensors
+    from numjaz.formats.tensor_models import load_tensors
+
     with open_regular(path) as file:
         start = file.read(len(SIGNATURE))
     tensors = open_tensors(path, key)
