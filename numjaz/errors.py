@@ -4,8 +4,12 @@
 class NumjazError(Exception):
     """What is wrong, where, and what to do, in one line.
 
-    The command line prints it on standard error and exits with 2.
+    The command line prints it on standard error and exits with 2. Names that come from a file may
+    hold anything: what would break the line or steer a terminal becomes ``?``.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else "?" for c in message))
 
 
 class NumjazWarning(UserWarning):

@@ -142,3 +142,13 @@ def test_flipped_bits(tmp_path: Path) -> None:
             assert "\n" not in str(error)
             refusals += 1
     assert refusals > 20
+
+
+def test_names_that_would_break_the_line(tmp_path: Path) -> None:
+    path = keras_file(tmp_path, "weights.h5")
+    with h5py.File(path, "r+") as file:
+        file.move("layers/conv1d", "layers/a\nb\x1b[2J")
+    with pytest.raises(numjaz.NumjazError) as error:
+        numjaz.load(path, keras_file(tmp_path, "keras"))
+    assert str(error.value).isprintable()
+    refused(run("info", str(path), "--architecture", str(keras_file(tmp_path, "keras"))), "holds|missing|no order")
