@@ -156,7 +156,7 @@ def _call(layer: Layer, given: list[tuple[str, int, int]], shapes: list[list[Any
             return [[*source, {}] for source in given]
         more = {name: list(source) for name, source in zip(("value", "key"), given[1:], strict=False)}
         return [[*given[0], {**more, **flags}]]
-    tensors = [
+    tensors: list[Any] = [
         {
             "class_name": "__keras_tensor__",
             "config": {"shape": shape, "dtype": dtype, "keras_history": list(source)},
