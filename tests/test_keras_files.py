@@ -74,16 +74,22 @@ def test_weights_only_is_refused_or_assumed_aloud(folder: Path) -> None:
     path = folder / "plain.weights.h5"
     with pytest.raises(numjaz.NumjazError, match="architecture="):
         numjaz.load(path)
-    with pytest.warns(numjaz.NumjazWarning, match="module1_branch5_reduce, module1_branch3_reduce"):
+    if "-3." in folder.name:  # Keras 3.6 and later write the layers' names: nothing is assumed, no order is a trap
         outputs_agree(numjaz.load(path, architecture="jazbat", **OPTIONS), folder, "plain")
+        outputs_agree(numjaz.load(folder / "swapped.weights.h5", architecture="jazbat", **OPTIONS), folder, "swapped")
+    else:
+        with pytest.warns(numjaz.NumjazWarning, match="module1_branch5_reduce, module1_branch3_reduce"):
+            outputs_agree(numjaz.load(path, architecture="jazbat", **OPTIONS), folder, "plain")
+        with pytest.raises(numjaz.NumjazError, match="has shape"):  # the branches stand the other way round in it
+            numjaz.load(folder / "swapped.weights.h5", architecture="jazbat", **OPTIONS)
     with pytest.raises(numjaz.NumjazError, match=r"has shape|holds 0 arrays|holds 'conv1d_"):
         numjaz.load(path, architecture="jazbat", **{**OPTIONS, "modules": 1})
     with pytest.raises(numjaz.NumjazError, match="has shape"):
         numjaz.load(path, architecture="jazbat", **{**OPTIONS, "units": 7})
-    with pytest.raises(numjaz.NumjazError, match="has shape"):  # the branches stand the other way round in it
-        numjaz.load(folder / "swapped.weights.h5", architecture="jazbat", **OPTIONS)
     with pytest.raises(numjaz.NumjazError, match="states its own architecture"):
         numjaz.load(folder / "plain.keras", architecture="jazbat")
+    with pytest.raises(numjaz.NumjazError, match="leave architecture= and names= out"):
+        numjaz.load(folder / "plain.keras", names={"bigru": "rnn"})
     with pytest.raises(numjaz.NumjazError, match="unexpected keyword"):
         numjaz.load(path, architecture="jazbat", units=6, layers=3)
     with pytest.raises(numjaz.NumjazError, match="goes with a builder's name"):

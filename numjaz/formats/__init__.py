@@ -105,8 +105,8 @@ def _read(path: Path, network: Model | None, names: Names, key: str | None) -> M
     with Hdf5(path) as opened:
         if opened.attribute("", "format") != own.FORMAT:
             return keras.load_hdf5(opened, network, names)
-        if network is not None:
-            raise NumjazError(f"{path}: states its own architecture; leave architecture= out")
+        if network is not None or names:
+            raise NumjazError(f"{path}: states its own architecture; leave architecture= and names= out")
         return own.load(opened)
 
 

@@ -28,7 +28,7 @@ from numjaz.formats.keras_weights import (
     legacy_tree,
     weights_tree,
 )
-from numjaz.formats.keras_writing import keras_names
+from numjaz.formats.keras_writing import keras_list, keras_names
 from numjaz.layers import Array
 from numjaz.model import Model
 from numjaz.nodes import owned_parameters
@@ -51,7 +51,7 @@ def load_archive(path: str, architecture: Model | None, names: Names) -> Model:
     with Hdf5(path, weights) as file:
         if architecture is not None and isinstance(config, dict) and config.get("class_name") not in MODELS:
             return _weights_only(file, architecture, names)
-        return _with_config(file, "", config, version, architecture, note)
+        return _with_config(file, "", config, version, architecture, note, names)
 
 
 def load_hdf5(file: Hdf5, architecture: Model | None, names: Names) -> Model:
@@ -68,10 +68,10 @@ def load_hdf5(file: Hdf5, architecture: Model | None, names: Names) -> Model:
         values = parse_json(config, f"{file.path}: model_config")
         if architecture is not None and isinstance(values, dict) and values.get("class_name") not in MODELS:
             return _weights_only(file, architecture, names, "model_weights")
-        return _with_config(file, "model_weights", values, version, architecture, note)
+        return _with_config(file, "model_weights", values, version, architecture, note, names)
     if architecture is None and note is not None:
         about = note.description
-        arrays = weights_tree(file, about.nodes, keras_order(about.nodes, about.outputs))
+        arrays, _ = weights_tree(file, about.nodes, keras_list(about.nodes, about.outputs))
         return note.model(arrays)
     if not _top(file) and not has_layer_names(file, ""):
         raise NumjazError(f"{file.path}: an HDF5 file, but neither numjaz's nor one that Keras keeps weights in")
@@ -94,7 +94,7 @@ def _weights_only(file: Hdf5, architecture: Model, names: Names, root: str = "")
     elif names or not _top(file) <= set(TREES) or has_own_classes(file, layers):
         return _matched(file, architecture, *loose_tree(file, nodes, names))
     else:
-        arrays, named = weights_tree(file, nodes, layers), False
+        arrays, named = weights_tree(file, nodes, layers)
     if not named:
         twins = _same_shape(architecture, layers)
         rest = f"; {twins} have one shape and rest on that order alone" if twins else ""
@@ -118,10 +118,10 @@ def _given(file: Hdf5, architecture: Model, arrays: dict[str, Array]) -> Model:
 
 
 def _with_config(
-    file: Hdf5, root: str, config: Any, version: Any, architecture: Model | None, note: Note | None
+    file: Hdf5, root: str, config: Any, version: Any, architecture: Model | None, note: Note | None, names: Names
 ) -> Model:
-    if architecture is not None:
-        raise NumjazError(f"{file.path}: states its own architecture; leave architecture= out")
+    if architecture is not None or names:
+        raise NumjazError(f"{file.path}: states its own architecture; leave architecture= and names= out")
     if not isinstance(config, dict):
         raise NumjazError(f"{file.path}: the model's configuration is not an object")
     major = re.match(r"([23])\.", version) if isinstance(version, str) else None
@@ -133,7 +133,7 @@ def _with_config(
                 f"{file.path}: the layers under {root} have not the names that the configuration gives them"
             )
     else:
-        arrays = weights_tree(file, nodes, layers)
+        arrays, _ = weights_tree(file, nodes, layers)
     provenance: dict[str, Any] = {"file": file.path, "framework": f"Keras {version}" if major else "Keras"}
     if keras_order(nodes, outputs) != layers:
         provenance["keras_layers"] = [_plain(layer) for layer in layers]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from numjaz.doors.hdf5 import Hdf5
 from numjaz.errors import NumjazError, NumjazWarning
@@ -88,18 +89,30 @@ def group_names(layers: Sequence[KerasLayer], counts: Sequence[int] | None = Non
     return names
 
 
-def weights_tree(file: Hdf5, nodes: Sequence[Node], layers: Sequence[KerasLayer]) -> dict[str, Array]:
+class _Place(NamedTuple):
+    """Where a layer's arrays lie."""
+
+    owner: str
+    group: str
+    folds: int  # in how many `TimeDistributed` the layer lies without knowing it
+    named: bool  # whether the file says whose it is
+
+
+def weights_tree(file: Hdf5, nodes: Sequence[Node], layers: Sequence[KerasLayer]) -> tuple[dict[str, Array], bool]:
     """The arrays of a ``.weights.h5`` file: ``layers/<class and counter>/vars/<i>``.
 
     The counter runs over the layers of one class in Keras's order, those without arrays included.
     TensorFlow 2.12 to 2.14 name the folder otherwise; the first two count a layer with arrays twice.
+    Since Keras 3.6 each group has its layer's name; where those are the network's, they decide. The
+    second value says whether they did.
     """
     tree = next((tree for tree in TREES if file.exists(tree)), TREES[0])
     own, kinds = shapes_by_owner(nodes), {node.owner: node.layer for node in nodes}
     arrays: dict[str, Array] = {}
-    for owner, group, folds in _groups(layers, tree, tree, own, file, 0):
+    found = list(_groups(layers, tree, tree, own, file, 0))
+    for owner, group, folds, _ in found:
         layer = kinds[owner]
-        for _ in range(folds):  # of a model within TimeDistributed: the layer itself does not know
+        for _ in range(folds):
             assert isinstance(layer, TimeDistributed)
             layer = layer.layer
         for place, names in places(layer, list(own[owner])).items():
@@ -116,13 +129,11 @@ def weights_tree(file: Hdf5, nodes: Sequence[Node], layers: Sequence[KerasLayer]
                 )
             for i, name in enumerate(names):
                 arrays[f"{owner}/{name}"] = file.array(f"{at}/{i}", own[owner][name])
-    return arrays
+    return arrays, all(place.named for place in found)
 
 
-def _groups(
-    layers: Sequence[KerasLayer], at: str, tree: str, own: Own, file: Hdf5, folds: int
-) -> Iterator[tuple[str, str, int]]:
-    """Each owner, its group, and in how many `TimeDistributed` it lies; whatever else holds arrays is refused."""
+def _groups(layers: Sequence[KerasLayer], at: str, tree: str, own: Own, file: Hdf5, folds: int) -> Iterator[_Place]:
+    """Where each owner's arrays lie; whatever else holds arrays is refused."""
     keeping = [_keeps_arrays(layer, own) for layer in layers]
     known = group_names(layers)
     if tree == TREES[1]:
@@ -132,6 +143,9 @@ def _groups(
         )
         if there == {group for group, kept in zip(twice, keeping, strict=True) if kept}:
             known = twice
+    by_name = _by_name(file, at, [layer for layer, kept in zip(layers, keeping, strict=True) if kept])
+    if by_name is not None:
+        known = [by_name.get(layer.name, group) for layer, group in zip(layers, known, strict=True)]
     for layer, group in zip(layers, known, strict=True):
         if layer.layers:
             timed = layer.kind == "TimeDistributed"
@@ -139,10 +153,24 @@ def _groups(
             place = "/".join((at, group, *(("layer",) if timed else ()), tree))
             yield from _groups(inner, place, tree, own, file, folds + timed)
         elif layer.owner and own[layer.owner]:
-            yield layer.owner, f"{at}/{group}", folds
+            yield _Place(layer.owner, f"{at}/{group}", folds, by_name is not None)
     for group in file.names(at) if file.exists(at) else []:
         if group not in known and _holds_arrays(file, f"{at}/{group}"):
             raise NumjazError(f"{file.path}: {at} holds {group!r:.60}, which the network lacks")
+
+
+def _by_name(file: Hdf5, at: str, layers: Sequence[KerasLayer]) -> dict[str, str] | None:
+    """The groups of these layers by the names that the file gives; None where it does not name just these."""
+    found: dict[str, str] = {}
+    for group in file.names(at) if file.exists(at) else []:
+        name = file.attribute(f"{at}/{group}/vars", "name") if file.exists(f"{at}/{group}/vars") else None
+        if isinstance(name, str) and name not in found:
+            found[name] = group
+    for layer in layers:
+        group = found.get(layer.name, "")
+        if re.sub(r"_\d+$", "", group) != snake_case(layer.kind):
+            return None
+    return {layer.name: found[layer.name] for layer in layers}
 
 
 def has_own_classes(file: Hdf5, layers: Sequence[KerasLayer]) -> bool:
