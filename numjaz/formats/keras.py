@@ -15,17 +15,15 @@ from numjaz.doors.zip import Zip
 from numjaz.errors import NumjazError, NumjazWarning
 from numjaz.formats.description import Note, by_name, note_in
 from numjaz.formats.keras_config import MODELS, KerasLayer, described
+from numjaz.formats.keras_legacy import fits_legacy, has_layer_names, legacy_tree
 from numjaz.formats.keras_loose import loose_legacy, loose_tree
 from numjaz.formats.keras_weights import (
     NO_ARRAYS,
     NOTE,
     NOTE_ENTRY,
     TREES,
-    fits_legacy,
-    has_layer_names,
     has_own_classes,
     keras_order,
-    legacy_tree,
     weights_tree,
 )
 from numjaz.formats.keras_writing import keras_list, keras_names

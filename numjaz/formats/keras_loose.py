@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from numjaz.doors.hdf5 import Hdf5
 from numjaz.errors import NumjazError
-from numjaz.formats.keras_weights import NO_ARRAYS, names_of, places, shapes_by_owner
+from numjaz.formats.keras_legacy import names_of
+from numjaz.formats.keras_weights import NO_ARRAYS, places, shapes_by_owner
 from numjaz.formats.matching import Matching, matched, neighbours
 from numjaz.layers import Array
 from numjaz.nodes import Node
