@@ -9,7 +9,29 @@ import numpy as np
 import pytest
 
 import numjaz
-from numjaz.layers import GRU, Add, BatchNormalization, Bidirectional, Conv1D, Dense, GlobalAveragePooling1D
+from numjaz.layers import (
+    GRU,
+    LSTM,
+    Add,
+    AveragePooling1D,
+    BatchNormalization,
+    Bidirectional,
+    Concatenate,
+    Conv1D,
+    Dense,
+    DepthwiseConv1D,
+    Dropout,
+    GlobalAveragePooling1D,
+    LayerNormalization,
+    MaxPooling1D,
+    MultiHeadAttention,
+    PReLU,
+    Rescaling,
+    SeparableConv1D,
+    SimpleRNN,
+    Softmax,
+    TimeDistributed,
+)
 from numjaz.layers.base import Layer
 
 FIXTURES = sorted(Path(__file__).parent.glob("fixtures/keras-*/*.npz"))
@@ -221,7 +243,19 @@ class Case:
     "case",
     [
         *(Case(Conv1D(3, k, padding)) for k in (1, 2, 5) for padding in ("same", "causal")),
-        Case(GRU(3)),
+        *(Case(Conv1D(3, 3, padding, dilation=2)) for padding in ("same", "causal")),
+        *(Case(DepthwiseConv1D(k, padding=padding)) for k in (3, 4) for padding in ("same", "causal")),
+        Case(SeparableConv1D(3, 4, padding="same")),
+        *(Case(kind(k, 1, "same")) for kind in (MaxPooling1D, AveragePooling1D) for k in (2, 3, 5)),
+        *(Case(layer) for layer in (GRU(3), LSTM(3), SimpleRNN(3, "linear"))),
+        Case(MultiHeadAttention(1, 2), 2),
+        Case(MultiHeadAttention(1, 2, causal=True), 2),
+        *(
+            Case(layer)
+            for layer in (LayerNormalization(), PReLU((1,)), Softmax(), Softmax((1,)), Dropout(), Rescaling(2.0))
+        ),
+        Case(Concatenate(), 2),
+        Case(TimeDistributed(Dense(3))),
         Case(Bidirectional(GRU(3), GRU(3))),
         Case(BatchNormalization()),
         Case(Dense(3, "tanh")),
@@ -238,7 +272,7 @@ def test_reach_is_where_a_disturbed_sample_shows(case: Case) -> None:
     params = {name: rng.uniform(0.2, 1, p.shape) for name, p in case.layer.parameters(shapes).items()}
     x = rng.standard_normal((1, time, 2))
     other = x.copy()
-    other[0, at] += 1
+    other[0, at, 0] += 1  # one channel: a softmax sees no step of all
     a, b = (case.layer.forward(params, (v,) * case.inputs).outputs[0] for v in (x, other))
     assert a.shape[1:] == case.layer.output_shapes(shapes)[0]
     if a.ndim == 2:
