@@ -272,7 +272,7 @@ def test_reach_is_where_a_disturbed_sample_shows(case: Case) -> None:
     params = {name: rng.uniform(0.2, 1, p.shape) for name, p in case.layer.parameters(shapes).items()}
     x = rng.standard_normal((1, time, 2))
     other = x.copy()
-    other[0, at, 0] += 1  # one channel: a softmax sees no step of all
+    other[0, at, 0] += 4  # one channel: a softmax sees no step of all
     a, b = (case.layer.forward(params, (v,) * case.inputs).outputs[0] for v in (x, other))
     assert a.shape[1:] == case.layer.output_shapes(shapes)[0]
     if a.ndim == 2:
