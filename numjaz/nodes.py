@@ -99,7 +99,8 @@ def _check_wiring(nodes: Sequence[Node]) -> None:
     owners: dict[str, Layer] = {}
     for node in nodes:
         if not node.name.isprintable() or source_of(node.name)[1] or not node.name:
-            raise NumjazError(f"a node cannot be named {node.name!r:.60}")
+            why = "; [1] means a second output" if source_of(node.name)[1] else ""
+            raise NumjazError(f"a node cannot be named {node.name!r:.60}{why}")
         if node.name in known:
             raise NumjazError(f"two nodes are named {node.name!r}")
         if isinstance(node.layer, Input) != (not node.inputs):

@@ -330,7 +330,7 @@ def test_options_for_a_recording_need_one(option: str, model: str, capsys: Captu
 
 
 def test_weights_only_files_run_with_their_architecture(recording: Path, tmp_path: Path, capsys: Capture) -> None:
-    (weights,) = Path(__file__).parent.glob("fixtures/keras-3*/plain.weights.h5")
+    (weights,) = Path(__file__).parent.glob("fixtures/keras-2*/plain.weights.h5")
     like = tmp_path / "like.h5"
     numjaz.jazbat(1, 6, contract=SHORT).save(like)
     named = "jazbat:units=6,modules=2,reduction=6,reset_after=true"

@@ -271,6 +271,12 @@ def test_reading_an_archive(tmp_path: Path) -> None:
         Zip(path)
 
 
+def test_an_extra_field_without_content(tmp_path: Path) -> None:
+    (tmp_path / "m.zip").write_bytes(archive([entry("a", b"text", extra=b"\7\0\0\0")]))
+    with Zip(tmp_path / "m.zip") as opened:
+        assert opened.read("a") == b"text"
+
+
 def test_sizes_that_are_said_twice(tmp_path: Path) -> None:
     """As Python before 3.11.4 says them in the headers of what NumPy saves."""
     path = tmp_path / "m.zip"
@@ -286,6 +292,9 @@ def test_sizes_that_are_said_twice(tmp_path: Path) -> None:
 
 SIZES = {"packed": 0, "size": 0, "crc": 0}
 LATE = {"flags": 2056, "local": {"flags": 2056} | SIZES}
+
+
+COMMENTED = archive([entry("a", b"0", comment=10)], count=2)
 
 
 def one_entry(**end: Any) -> bytes:
@@ -311,6 +320,7 @@ def changed(content: bytes, mark: bytes, at: int, value: bytes) -> bytes:
         ),
         (archive([entry("a", b"0")], between=b"PK\1\2", start=32, size=51, count=2), "does not hold|beyond"),
         (changed(one_entry(), b"PK\1\2", 34, b"\1"), "onto another disk"),
+        (changed(changed(COMMENTED, b"PK\1\2", 32, b"\0\0"), b"c" * 10, 0, b"PK\1\2"), "does not hold the 2 entries"),
         (one_entry() + b"PK", "2 bytes stand behind"),
         (archive([entry("a", b"0", local={"name": b"b"})]), "does not stand where"),
         (changed(one_entry(), b"PK\3\4", 0, b"PK\3\5"), "does not stand where"),
@@ -402,6 +412,9 @@ def test_what_is_none_of_the_three(tmp_path: Path) -> None:
     for content in (
         b"",
         b"{}",
+        b"a\2",
+        b"\x80\1",
+        b"\x80",
         b"\x89HDF\r\n\x1a\n" + b"\0" * 600,
         archive([entry("a.npy", b""), entry("b.txt", b"")]),
     ):
@@ -627,6 +640,7 @@ REBUILD, HOOKS = named("torch._utils._rebuild_tensor_v2"), b"\x89" + EMPTY
         (REBUILD + storage() + b"\x85R", "a tensor of 1 parts"),
         (REBUILD + b"(" + storage() + b"N" + tuple_of(6) + tuple_of(1) + HOOKS + b"tR", "begins at a NoneType"),
         (REBUILD + b"(" + storage() + number(0) + tuple_of(6) + b"]" + HOOKS + b"tR", "strides of a list"),
+        (tensor(stride=b"](" + number(3) + number(1) + b"e"), "strides of a list"),
         (tensor(held=storage("torch.storage.UntypedStorage")), "without a storage of plain numbers"),
         (tensor(held=storage()).replace(b"_v2", b"_v3")[:-2] + named("torch.Size") + b"tR", "without a dtype"),
         (named("torch._utils._rebuild_parameter") + tensor() + b"\x85R", "more than a tensor"),
@@ -641,6 +655,11 @@ REBUILD, HOOKS = named("torch._utils._rebuild_tensor_v2"), b"\x89" + EMPTY
 def test_pickles_that_are_no_tables(root: bytes, said: str) -> None:
     with pytest.raises(NumjazError, match=f"^data.pkl: .*{said}"):
         tables(root)
+
+
+def test_a_pickle_without_an_end() -> None:
+    with pytest.raises(NumjazError, match=r"^data.pkl: cut short: the pickle does not end"):
+        tensor_tables(b"\x80\2" + ONE, "data.pkl")
 
 
 @pytest.mark.parametrize("start", [b"", b"\x80", b"}.", b"N\2}."])
@@ -681,6 +700,8 @@ def test_a_header_of_safetensors_alone(tmp_path: Path) -> None:
     [
         (b"[1]", "header: not an object"),
         ({"w": [1]}, "is not described by"),
+        ({"w": 1}, "is not described by"),
+        ({"w": {"dtype": "F32", "shape": [2], "data_offsets": 8}}, "not two places"),
         ({"w": {"dtype": "F32", "shape": [2], "data_offsets": {}}}, "not two places"),
         ({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8, 8]}}, "not two places"),
         ({"__metadata__": ["format"]}, "__metadata__ is not an object of texts"),

@@ -49,6 +49,9 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, `head` say, has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError:
+        print("numjaz: out of memory", file=sys.stderr)
+        return 2
     except OSError as error:
         print(f"numjaz: {error.strerror or error}", file=sys.stderr)
         return 2

@@ -35,6 +35,11 @@ def execute(args: argparse.Namespace) -> int:
     """Run the command."""
     model = load_file(args, args.model)
     kind = args.to or format_of(args.out)
+    out, given = Path(args.out), Path(args.model)
+    if out.exists() and given.exists() and out.samefile(given):
+        raise NumjazError(
+            f"{args.out}: is the file that is read; what a framework keeps beside the network would be lost"
+        )
     save(model, args.out, kind, names=parsed_names(args.out_names, "--out-names"))
     size = f"{args.out}: {Path(args.out).stat().st_size:,} bytes, {kind}"
     if kind == "onnx":

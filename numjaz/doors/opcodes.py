@@ -61,12 +61,16 @@ class Machine:
             raise PickleError(f"not a pickle of protocol 2 to 5 (it begins with {data[:8]!r})")
         self._at = 2
         for _ in range(MAX_OPCODES):
-            opcode = self._take(1)[0]
+            if self._at == len(data):
+                raise PickleError("cut short: the pickle does not end")
+            opcode = data[self._at]
+            self._at += 1
             if opcode == STOP:
                 break
-            if opcode not in OPCODES:
+            follow = OPCODES.get(opcode)
+            if follow is None:
                 raise PickleError(f"opcode {_opcode(opcode)} at {self._at - 1:,} is none that a table of tensors needs")
-            OPCODES[opcode](self)
+            follow(self)
         else:
             raise PickleError(f"more than {MAX_OPCODES:,} opcodes")
         if self._at != len(data):

@@ -28,7 +28,7 @@ def whole(path: str | Path) -> Iterator[Path]:
     beside = Path(name)
     try:
         yield beside
-        beside.chmod(0o666 & ~_umask())
+        beside.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
         beside.replace(target)
     except OSError as error:
         raise NumjazError(f"{target}: cannot be written ({error.strerror or error})") from None

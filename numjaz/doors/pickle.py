@@ -131,7 +131,7 @@ def _storage(held: Any) -> Storage:
     _, kind, key, location, numel = held
     if type(kind) is not Global or kind.name not in STORAGES or not type(key) is type(location) is str:
         raise PickleError("a storage without its type, key or place")
-    if type(numel) is not int or elements((numel,)) is None:
+    if elements((numel,)) is None:
         raise PickleError(f"storage {key!r:.60} declares {_short(numel)} elements")
     return Storage(STORAGES[kind.name], key, numel)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -13,12 +14,21 @@ from numjaz.contract import Contract
 from numjaz.doors.text import parse_json
 from numjaz.errors import NumjazError
 from numjaz.formats.numbers import MAX_NOTE
-from numjaz.layers import Array, Input, layer_from_config
+from numjaz.layers import (
+    Array,
+    Bidirectional,
+    Input,
+    MultiHeadAttention,
+    Recurrent,
+    TimeDistributed,
+    layer_from_config,
+)
 from numjaz.model import Golden, Model
-from numjaz.nodes import WINDOW, Node
+from numjaz.nodes import WINDOW, Node, output_shapes, owned_parameters
 
 MAX_GOLDEN = 1 << 20  # bytes of a golden case's input, and of its output
 MADE_GOLDEN = 1 << 17  # of one that numjaz makes
+MAX_NUMBERS, MAX_PRODUCTS, MAX_STEPS = 4_000_000, 500_000_000, 20_000  # that running a test case may take
 
 
 class Description(NamedTuple):
@@ -85,15 +95,57 @@ def golden_of(model: Model) -> Golden:
 
 
 def golden_error(model: Model) -> dict[str, float] | None:
-    """The largest difference of each output to the model's test case; None where it has none."""
+    """The largest difference of each output to the model's test case; None where it has none.
+
+    Raises
+    ------
+    NumjazError
+        Where running it would take more than a small device has: a file chooses its test case.
+    """
     if model.golden is None:
         return None
-    made = by_name(model.predict(model.golden.x), model.outputs)
+    made = by_name(run_golden(model, model.golden.x), model.outputs)
     expected = by_name(model.golden.y, model.outputs)
     return {
         name: float(np.abs(made[name] - y).max()) if made[name].shape == y.shape else float("inf")
         for name, y in expected.items()
     }
+
+
+def run_golden(model: Model, x: Array | Mapping[str, Array]) -> Any:
+    """What the network gives for a test case, where that is little work."""
+    given = by_name(x, model.inputs)
+    windows = max(len(array) for array in given.values()) if given else 0
+    free = [array.shape[k + 1] for n, array in given.items() for k in _free_axes(model, n) if k + 1 < array.ndim]
+    shapes = output_shapes(model.nodes, max(free, default=1))
+    owned = owned_parameters(model.nodes)
+    numbers = products = steps = 0
+    for node in model.nodes:
+        sizes = [math.prod(shape) for shape in shapes[node.name]]
+        inputs = [shapes[source][k] for source, k in node.inputs]
+        longest = max([math.prod(shape[:-1]) for shape in (*shapes[node.name], *inputs)], default=1)
+        numbers += windows * sum(sizes)
+        products += windows * longest * sum(math.prod(p.shape) for p in owned[node.owner].values())
+        layer = node.layer
+        while isinstance(layer, TimeDistributed):
+            layer = layer.layer
+        if isinstance(layer, (Recurrent, Bidirectional)):
+            steps += longest
+        if isinstance(layer, MultiHeadAttention):
+            numbers += windows * layer.heads * inputs[0][0] * inputs[1][0]
+    for what, count, most in (
+        ("numbers", numbers, MAX_NUMBERS),
+        ("products", products, MAX_PRODUCTS),
+        ("steps", steps, MAX_STEPS),
+    ):
+        if count > most:
+            raise NumjazError(f"the test case would take {count:,} {what}; at most {most:,} are computed for one")
+    return model.predict(x)
+
+
+def _free_axes(model: Model, name: str) -> list[int]:
+    (layer,) = (node.layer for node in model.nodes if node.name == name)
+    return [k for k, size in enumerate(layer.axes) if size is None] if isinstance(layer, Input) else []
 
 
 def by_name(arrays: Array | Mapping[str, Array], names: tuple[str, ...]) -> dict[str, Array]:

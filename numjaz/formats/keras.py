@@ -13,7 +13,7 @@ from numjaz.doors.hdf5 import Hdf5
 from numjaz.doors.text import MAX_JSON, parse_json
 from numjaz.doors.zip import Zip
 from numjaz.errors import NumjazError, NumjazWarning
-from numjaz.formats.description import Note, by_name, note_in
+from numjaz.formats.description import Note, by_name, note_in, run_golden
 from numjaz.formats.keras_config import MODELS, KerasLayer, described
 from numjaz.formats.keras_legacy import fits_legacy, has_layer_names, legacy_tree
 from numjaz.formats.keras_loose import loose_legacy, loose_tree
@@ -155,8 +155,8 @@ def _noted(model: Model, note: Note) -> Model:
     noted = note.model(arrays)
     assert noted.golden is not None
     x = {names[name]: array for name, array in by_name(noted.golden.x, noted.inputs).items()}
-    ours = by_name(noted.predict(noted.golden.x), noted.outputs)
-    theirs = by_name(model.predict(x), model.outputs) if set(x) == set(model.inputs) else {}
+    ours = by_name(run_golden(noted, noted.golden.x), noted.outputs)
+    theirs = by_name(run_golden(model, x), model.outputs) if set(x) == set(model.inputs) else {}
     pairs = list(zip(ours.values(), theirs.values(), strict=False))
     if len(theirs) != len(ours) or not all(a.shape == b.shape and np.allclose(a, b, 1e-6, 1e-9) for a, b in pairs):
         raise NumjazError("the note that numjaz wrote into the file speaks of another network than the file")

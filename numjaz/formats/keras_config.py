@@ -12,9 +12,9 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
 from numjaz.errors import NumjazError
-from numjaz.formats.keras_layers import Config, layer_of
+from numjaz.formats.keras_layers import Config, check_known, is_operation, layer_of
 from numjaz.layers import BatchNormalization, Input, Layer, LayerNormalization, MultiHeadAttention, TimeDistributed
-from numjaz.nodes import MAX_NODES, WINDOW, Node, output_key, output_shapes
+from numjaz.nodes import LENGTHS, MAX_NODES, Node, output_key, output_shapes
 
 Source = tuple[str, int]  # a node, and which of its outputs
 MAX_NESTING = 16
@@ -72,7 +72,7 @@ def described(model: Config, source: str, keras: int | None) -> Described:
             )
         reader = _Reader(keras)
         outputs, layers = reader.model(model, "", "", None, 0)
-        nodes = _canonical(reader.nodes)
+        nodes = _canonical(reader.nodes, reader.operations)
         return Described(nodes, [output_key(*output) for output in outputs], layers)
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, OverflowError, RecursionError) as error:
         raise NumjazError(
@@ -86,6 +86,7 @@ class _Reader:
     def __init__(self, keras: int | None) -> None:
         self.keras = keras
         self.nodes: list[Node] = []
+        self.operations: list[str] = []  # nodes that are x + y and the like
 
     def model(
         self, entry: Config, prefix: str, owners: str, given: list[Source] | None, folds: int
@@ -130,11 +131,10 @@ class _Reader:
         if len(entries) < len(config["layers"]):
             raise NumjazError("two layers of the model's configuration have one name")
         first = _first_calls(config)
-        calls = {
-            (name, k): _call(call)
-            for name, entry in entries.items()
-            for k, call in enumerate(entry["inbound_nodes"] or [[]], start=first.get(name, 0))
-        }
+        calls: dict[tuple[str, int], _Call] = {}
+        for name, entry in entries.items():
+            for k, call in enumerate(entry["inbound_nodes"] or [[]], start=first.get(name, 0)):
+                calls[name, k] = _told(name, call)
         if len(self.nodes) + len(calls) > MAX_NODES:
             raise NumjazError(f"{len(calls):,} nodes; at most {MAX_NODES:,} make a network")
         made: dict[tuple[str, int], list[Source]] = {}
@@ -180,6 +180,8 @@ class _Reader:
                 layers = (KerasLayer(inner["config"]["name"], inner["class_name"], layers=layers),)
             return outputs, KerasLayer(name, kind, layers=layers)
         layer = layer_of(entry, self.keras)
+        if is_operation(entry):
+            self.operations.append(at)
         if isinstance(layer, MultiHeadAttention):
             known = {"causal": options.pop("use_causal_mask", False)}
             known["scores"] = options.pop("return_attention_scores", False)
@@ -203,7 +205,9 @@ def _first_calls(config: Config) -> dict[str, int]:
     """
     seen = _references(config["output_layers"])
     for entry in config["layers"]:
-        seen += [source for call in entry["inbound_nodes"] for source in _call(call).sources]
+        if entry["class_name"] not in MODELS:
+            check_known(entry)
+        seen += [source for call in entry["inbound_nodes"] for source in _told(entry["config"]["name"], call).sources]
     first: dict[str, int] = {}
     for name, k, _ in seen:
         first[name] = min(k, first.get(name, k))
@@ -223,6 +227,14 @@ def _sorted(calls: dict[tuple[str, int], _Call]) -> list[tuple[str, int]]:
         raise NumjazError(f"layer {error.args[1][0][0]!r:.60} takes its input, at some remove, from itself") from None
 
 
+def _told(name: Any, call: Any) -> _Call:
+    """A call's arguments; what is wrong with them names the layer."""
+    try:
+        return _call(call)
+    except NumjazError as error:
+        raise NumjazError(f"layer {name!r:.60}: {error}") from None
+
+
 def _call(call: Any) -> _Call:
     """A call's arguments, in order, as Keras 2 and Keras 3 write them."""
     if isinstance(call, dict):  # Keras 3
@@ -230,7 +242,7 @@ def _call(call: Any) -> _Call:
     else:
         sources, keywords = _references(call), {}
         for argument in call:
-            if len(argument) == 4:
+            if isinstance(argument, list) and len(argument) == 4:
                 keywords |= argument[3]
     for name in ARGUMENTS:
         if keywords.get(name) is not None:
@@ -252,7 +264,9 @@ def _references(value: Any) -> list[tuple[str, int, int]]:
         return [_reference(*value[:3])]
     if isinstance(value, list):
         return [found for entry in value for found in _references(entry)]
-    raise NumjazError(f"a layer is called on {value!r:.60}, which is not another layer's output")
+    if isinstance(value, dict) and value and "class_name" not in value:  # outputs by name
+        return [found for key in sorted(value) for found in _references(value[key])]
+    raise NumjazError(f"called on {value!r:.60}, which is not another layer's output; a layer of its own would be read")
 
 
 def _reference(name: Any, k: Any, output: Any) -> tuple[str, int, int]:
@@ -261,9 +275,15 @@ def _reference(name: Any, k: Any, output: Any) -> tuple[str, int, int]:
     return name, k, output
 
 
-def _canonical(nodes: Sequence[Node]) -> list[Node]:
-    """The same nodes; an axis that is the last is written -1, whatever the number of axes."""
-    shapes = output_shapes(nodes, WINDOW)
+def _canonical(nodes: Sequence[Node], operations: Sequence[str]) -> list[Node]:
+    """The same nodes; an axis that is the last is written -1, whatever the number of axes.
+
+    An operation on inputs of different numbers of axes meets them from the last, a layer from the first.
+    """
+    shapes = output_shapes(nodes, LENGTHS[0])
+    for node in nodes:
+        if node.name in operations and len({len(shapes[source][k]) for source, k in node.inputs}) != 1:
+            raise NumjazError(f"layer {node.name!r:.60}: an operation on inputs of different axes; use keras.layers")
     made = []
     for node in nodes:
         layer = node.layer

@@ -6,11 +6,12 @@ name.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from numjaz.errors import NumjazError
+from numjaz.errors import NumjazError, NumjazWarning
 from numjaz.layers import (
     ELU,
     GRU,
@@ -121,15 +122,15 @@ ALIASES = {"swish": "silu", "hard_swish": "hard_silu", "sparsemax": "sparsemax_k
 
 def layer_of(entry: Config, keras: int | None) -> Layer:
     """A layer of its configuration, as Keras 2 or 3 (``keras``; None where unknown) wrote it."""
+    check_known(entry)
     kind, config = entry["class_name"], {key: _unpacked(value) for key, value in entry["config"].items()}
     where = f"layer {config.get('name', '?')!r:.60}"
-    if kind not in TRANSLATORS and kind not in REGISTERED:
-        raise NumjazError(
-            f"{where} is a {kind!r:.60}, which numjaz does not know; numjaz.register gives it a layer of yours"
-        )
     module, registered = entry.get("module"), entry.get("registered_name")
-    if kind in REGISTERED:
-        return REGISTERED[kind](config)
+    mine = kind.rpartition(">")[2]  # a legacy file has the package before it
+    if mine in REGISTERED:
+        return REGISTERED[mine](config)
+    if is_operation(entry):
+        return OPERATIONS[kind]()
     parts = str(module).split(".")
     if registered is not None or (module is not None and (parts[0] not in KERAS_PACKAGES or "layers" not in parts)):
         raise NumjazError(
@@ -150,6 +151,22 @@ def layer_of(entry: Config, keras: int | None) -> Layer:
         raise NumjazError(f"{where}: {kind} without {error} in its configuration") from None
     except NumjazError as error:
         raise NumjazError(str(error) if str(error).startswith("layer ") else f"{where}: {error}") from None
+
+
+def check_known(entry: Config) -> None:
+    """Raise where numjaz has no layer for a class."""
+    kind = entry["class_name"]
+    if kind in TRANSLATORS or str(kind).rpartition(">")[2] in REGISTERED:
+        return
+    raise NumjazError(
+        f"layer {entry['config'].get('name', '?')!r:.60} is a {kind!r:.60}, which numjaz does not know; "
+        f"numjaz.register gives it a layer of yours"
+    )
+
+
+def is_operation(entry: Config) -> bool:
+    """Whether an entry is ``x + y`` and the like, written by Keras 3 as a layer."""
+    return str(entry.get("module")).startswith(("keras.src.ops.", "keras.ops")) and entry["class_name"] in OPERATIONS
 
 
 def _unpacked(value: Any) -> Any:
@@ -183,6 +200,10 @@ def _check_dtype(kind: str, config: Config) -> None:
     dtype = config["dtype"]
     if isinstance(dtype, dict):
         dtype = dtype.get("config", {}).get("name")
+    if isinstance(dtype, str) and dtype.startswith("mixed_"):
+        text = f"layer {config.get('name', '?')}: {dtype} computes in half precision; here it is in the input's"
+        warnings.warn(text, NumjazWarning, stacklevel=2)
+        return
     if dtype not in DTYPES:
         raise NumjazError(
             f"layer {config.get('name', '?')!r:.60}: {kind} with dtype={dtype!r:.60} is not honoured by numjaz"
@@ -400,6 +421,15 @@ TRANSLATORS: dict[str, Entry] = {
     "Identity": _entry(lambda c: Activation("linear")),
 }
 """What each class of Keras becomes."""
+
+OPERATIONS: dict[str, type[Layer]] = {
+    "Add": Add,
+    "Subtract": Subtract,
+    "Multiply": Multiply,
+    "Maximum": Maximum,
+    "Minimum": Minimum,
+}
+"""Operations of Keras 3 that mean the layer of their name, for inputs of as many axes."""
 
 REGISTERED: dict[str, Translate] = {}
 """The same for classes that a user made known by `numjaz.register`."""

@@ -13,7 +13,7 @@ from numjaz.doors.hdf5 import Hdf5
 from numjaz.errors import NumjazError
 from numjaz.formats.keras_legacy import names_of
 from numjaz.formats.keras_weights import NO_ARRAYS, places, shapes_by_owner
-from numjaz.formats.matching import Matching, matched, neighbours
+from numjaz.formats.matching import Matching, matched, natural, neighbours
 from numjaz.layers import Array
 from numjaz.nodes import Node
 
@@ -47,7 +47,7 @@ def loose_tree(file: Hdf5, nodes: Sequence[Node], names: Mapping[str, str] | Non
         prefix: file.attribute(f"{prefix}/vars", "name") or prefix for prefix in held if file.exists(f"{prefix}/vars")
     }
     labels = {prefix: str(labels.get(prefix, prefix)) for prefix in held}
-    order = sorted(held, key=lambda prefix: (_natural(labels[prefix]), _natural(prefix)))
+    order = sorted(held, key=lambda prefix: (natural(labels[prefix]), natural(prefix)))
     held = {prefix: held[prefix] for prefix in order}
     found = matched(wanted, held, neighbours(nodes, list(wanted)), file.path, names=names, labels=labels)
     arrays: dict[str, Array] = {}
@@ -109,11 +109,3 @@ def _datasets(file: Hdf5, place: str, depth: int = 0) -> Iterator[str]:
             yield from _datasets(file, at, depth + 1)
         else:
             yield at
-
-
-def _natural(text: str) -> list[list[tuple[int, str]]]:
-    """A key that sorts ``conv1d_10`` behind ``conv1d_9``, and ``block/conv1d_1`` before ``block_1/conv1d``."""
-    return [
-        [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"_?(\d+)", name)]
-        for name in text.split("/")
-    ]

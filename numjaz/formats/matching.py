@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from difflib import SequenceMatcher
+from itertools import combinations
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -90,16 +92,17 @@ def matched(
             _refuse(members, rivals, held, signature, source)
         if len(members) == 1:
             found[members[0]] = rivals[0]
-        elif labels is not None and len({_unnumbered(labels[whole[place]]) for place in rivals}) > 1:
-            raise NumjazError(
-                f"{source}: {', '.join(rivals[:4])} have one shape and no order: names= says which is which, "
-                f"as in names={{{members[0]!r}: {rivals[0]!r}, …}}"
-            )
         else:
+            if labels is not None:
+                rivals = _dealt(members, rivals, {place: labels[whole[place]] for place in rivals}, near) or _unclear(
+                    members, rivals, source
+                )
             several.append((members, rivals))
             found |= dict(zip(members, rivals, strict=True))
     by_order = [name for members, _ in several for name in members]
-    _nearest(found, several, near, list(held))
+    doubtful = _nearest(found, several, near, list(held), ordered=labels is None)
+    if doubtful:
+        _unclear(doubtful, [found[name] for name in doubtful], source)
     left = [place for place in held if place not in found.values()]
     if left:
         raise NumjazError(f"{source}: holds {left[0]!r:.60} {_signature(held[left[0]])}, which the network lacks")
@@ -134,21 +137,75 @@ def _named(
             raise NumjazError(
                 f"{source}: {place!r:.60} has {_signature(held[bare])}, {name!r:.60} needs {_signature(wanted[name])}"
             )
+        if bare in found.values():
+            raise NumjazError(f"{source}: names= gives {place!r:.60} to two")
         found[name] = bare
     return found
 
 
+def natural(text: str) -> list[list[tuple[int, str]]]:
+    """A key that sorts ``a_10/b`` behind ``a_9/b``, and ``a/b`` before ``a_1/b``: folder by folder."""
+    return [
+        [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"_?(\d+)", folder)]
+        for folder in re.split(r"[./]", text)
+    ]
+
+
+def _branches(members: Sequence[str], near: Mapping[str, Near]) -> list[list[str]]:
+    """The members in groups that start from the same layers."""
+    branches: dict[tuple[str, ...], list[str]] = {}
+    for member in members:
+        branches.setdefault(near[member].before, []).append(member)
+    return list(branches.values())
+
+
+def _dealt(
+    members: Sequence[str], rivals: Sequence[str], labels: Mapping[str, str], near: Mapping[str, Near]
+) -> list[str] | None:
+    """The rivals in the members' order, where the numbers in their labels give one; None where they do not.
+
+    Rivals whose labels differ in numbers alone are a series; each group of branches takes the next of every series.
+    """
+    series: dict[str, list[str]] = {}
+    for place in rivals:
+        series.setdefault(_unnumbered(labels[place]), []).append(place)
+    branches = _branches(members, near)
+    dealt: dict[str, str] = {}
+    for i, branch in enumerate(branches):
+        hand = []
+        for held in series.values():
+            share, rest = divmod(len(held), len(branches))
+            if rest:
+                return None
+            hand += held[i * share : (i + 1) * share]
+        if len(hand) != len(branch):
+            return None
+        dealt |= dict(zip(branch, hand, strict=True))
+    return [dealt[member] for member in members]
+
+
+def _unclear(members: Sequence[str], rivals: Sequence[str], source: str) -> NoReturn:
+    raise NumjazError(
+        f"{source}: {', '.join(rivals[:4])} have one shape and no order: names= says which is which, "
+        f"as in names={{{members[0]!r}: {rivals[0]!r}, …}}"
+    )
+
+
 def _nearest(
-    found: dict[str, str], several: list[tuple[list[str], list[str]]], near: Mapping[str, Near], order: list[str]
-) -> None:
-    """Exchange the places of branches that start alike until each is nearest to its layer's neighbours'."""
-    branches: dict[tuple[int, tuple[str, ...]], list[str]] = {}
-    for k, (members, _) in enumerate(several):
-        for member in members:
-            branches.setdefault((k, near[member].before), []).append(member)
-    alike = [members for members in branches.values() if len(members) > 1]
+    found: dict[str, str],
+    several: list[tuple[list[str], list[str]]],
+    near: Mapping[str, Near],
+    order: list[str],
+    *,
+    ordered: bool,
+) -> list[str]:
+    """Exchange the places of branches that start alike until each is nearest to its layer's neighbours'.
+
+    Returns those of which, without an order, two could change places as well.
+    """
+    alike = [branch for members, _ in several for branch in _branches(members, near) if len(branch) > 1]
     if not alike:
-        return
+        return []
     from scipy.optimize import linear_sum_assignment
 
     at = {place: k for k, place in enumerate(order)}
@@ -156,7 +213,10 @@ def _nearest(
 
     def apart(a: str, b: str) -> float:
         shared = next((k for k, (x, y) in enumerate(zip(tokens[a], tokens[b], strict=False)) if x != y), 0)
-        return 1e6 * (len(tokens[a]) + len(tokens[b]) - 2 * shared) ** 2 + (at[a] - at[b]) ** 2
+        names = 1e6 * (len(tokens[a]) + len(tokens[b]) - 2 * shared) ** 2
+        if ordered:
+            return names + (at[a] - at[b]) ** 2
+        return names + 1e3 * (1 - SequenceMatcher(None, tokens[a][-1], tokens[b][-1]).ratio())
 
     for _ in range(ROUNDS):
         before = dict(found)
@@ -167,8 +227,14 @@ def _nearest(
             stay = np.square(np.subtract.outer(np.arange(len(members)), np.arange(len(members))))  # where it is even
             rows, columns = linear_sum_assignment(cost + 1e-3 * stay)
             found |= {members[i]: places[j] for i, j in zip(rows, columns, strict=True)}
+            if not ordered and len({_unnumbered(place) for place in places}) > 1:
+                took = dict(zip(rows, columns, strict=True))
+                for i, j in combinations(took, 2):
+                    if cost[i, took[i]] + cost[j, took[j]] >= cost[i, took[j]] + cost[j, took[i]] - 1e-6:
+                        return [members[i], members[j]]
         if found == before:
-            return
+            break
+    return []
 
 
 def _refuse(members: list[str], rivals: list[str], held: Mapping[str, Shapes], signature: str, source: str) -> None:
@@ -199,8 +265,8 @@ def _common(places: Sequence[str]) -> int:
 
 
 def _unnumbered(label: str) -> str:
-    """A label without the numbers at its end, and without those that Keras counts a list's layers with."""
-    return re.sub(r"_\d+(?=/)|(_?\d+)+$", "", label)
+    """A label without its numbers, of a list's elements or of Keras's counters."""
+    return re.sub(r"_?\d+", "", label)
 
 
 def _plain(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from numjaz.errors import NumjazError, NumjazWarning
 from numjaz.formats.description import note_in
-from numjaz.formats.matching import Matching, Near, matched, neighbours
+from numjaz.formats.matching import Matching, Near, matched, natural, neighbours
 from numjaz.formats.tensor_files import Tensors
 from numjaz.formats.torch_names import IGNORED, foreign, from_torch, innermost, module_names, to_torch, torch_slots
 from numjaz.layers import Array, BatchNormalization
@@ -39,9 +39,16 @@ def load_tensors(file: Tensors, architecture: Model | None, names: Names) -> Mod
         nodes = note.description.nodes
         return note.model(_arrays(file, nodes, _match(file, nodes, names)))
     if architecture is None:
+        some = ", ".join(f"{name} {tuple(shape)}" for name, shape in list(file.shapes.items())[:6])
         raise NumjazError(
             f"{where}: holds weights and no architecture; name one: architecture='jazbat' "
-            f"(a builder, with its options), a model file's path, or a Model"
+            f"(a builder, with its options), a model file's path, or a Model; "
+            f"{len(file.shapes)} tensors: {some}{', …' if len(file.shapes) > 6 else ''}"
+        )
+    if any(name.endswith(("weight_g", "parametrizations.weight.original0")) for name in file.shapes):
+        raise NumjazError(
+            f"{where}: holds normalised weights in two parts; save it again after "
+            f"torch.nn.utils.parametrize.remove_parametrizations(module, 'weight')"
         )
     found = _match(file, architecture.nodes, names)
     arrays = _arrays(file, architecture.nodes, found)
@@ -105,7 +112,11 @@ def _match(file: Tensors, nodes: list[Node] | tuple[Node, ...], names: Names) ->
         own = slots[owner]
         before, behind = ([s for other in side for s in slots[other]] for side in near[owner])
         around[slot] = Near((*before, *own[: own.index(slot)]), (*own[own.index(slot) + 1 :], *behind))
-    return matched(wanted, held, around, file.path, names=names)
+    if file.kind != "safetensors":
+        return matched(wanted, held, around, file.path, names=names)
+    # Sorted by name when it was written: the order of definition is lost, but for what numbers tell of it.
+    held = {place: held[place] for place in sorted(held, key=natural)}
+    return matched(wanted, held, around, file.path, names=names, labels={place: place for place in held})
 
 
 def _owners(nodes: Iterable[Node]) -> set[str]:
@@ -135,20 +146,20 @@ def _held(file: Tensors, leaves: set[str]) -> dict[str, dict[str, tuple[int, ...
     """The file's tensors by module, in its order; a recurrent module of several layers is as many."""
     held: dict[str, dict[str, tuple[int, ...]]] = {}
     for name, shape in file.shapes.items():
-        prefix, leaf = _split(name, leaves)
+        prefix, leaf = _split(name, leaves, file.shapes)
         if leaf != IGNORED:
             held.setdefault(prefix, {})[leaf] = tuple(shape)
     return held
 
 
-def _split(name: str, leaves: set[str]) -> tuple[str, str]:
+def _split(name: str, leaves: set[str], shapes: Mapping[str, Any]) -> tuple[str, str]:
     """``rnn.weight_ih_l1`` -> ``rnn.l1``, ``weight_ih_l0``; ``a.forward.kernel`` -> ``a``, ``forward.kernel``."""
     plain = name.replace("/", ".")
     known = max((leaf for leaf in leaves if plain == leaf or plain.endswith(f".{leaf}")), key=len, default="")
     leaf = known or plain.rpartition(".")[2]
     prefix = plain[: -len(leaf) - 1]
-    deeper = re.fullmatch(r"((?:weight|bias)_(?:ih|hh|hr))_l([1-9]\d*)(_reverse)?", leaf)
-    if deeper:
+    deeper = re.fullmatch(r"((?:weight|bias)_(?:ih|hh|hr))_l(\d+)(_reverse)?", leaf)
+    if deeper and f"{name[: -len(leaf)]}weight_ih_l1" in shapes:
         return f"{prefix}.l{deeper[2]}".lstrip("."), f"{deeper[1]}_l0{deeper[3] or ''}"
     return prefix, leaf
 
@@ -160,7 +171,7 @@ def _arrays(file: Tensors, nodes: Iterable[Node], found: Matching) -> dict[str, 
     wanted = _wanted(file, nodes)
     leaves = {leaf for slot in wanted.values() for leaf in slot}
     for name in file.shapes:
-        prefix, leaf = _split(name, leaves)
+        prefix, leaf = _split(name, leaves, file.shapes)
         tensors.setdefault(prefix, {})[leaf] = name
     arrays: dict[str, Array] = {}
     called = module_names(nodes)

@@ -31,6 +31,7 @@ from numjaz.formats.numbers import BFLOAT16, MAX_NOTE, decode, note_text, plain_
 
 PICKLE, NOTE, PREFIX = "data.pkl", "numjaz.json", "archive/"
 ORDERS: Mapping[bytes, Literal["<", ">"]] = {b"little": "<", b"big": ">"}
+OF_TRAINERS = ("callbacks", "loops", "lr_schedulers", "optimizer", "optimizers", "optimizer_states")
 MAX_VIEWS = 4  # what a table's tensors take over what its storages hold; tied weights reach 2
 MAX_UNSHARED = 16 << 20  # bytes that they may take, whatever they share
 
@@ -129,6 +130,8 @@ class TorchFile:
             if key not in tables:
                 raise NumjazError(f"{self.path}: holds no state dict {key!r:.80}; there are {known}")
             return tables[key]
+        # A trainer keeps tensors of its own beside the network's.
+        tables = {path: held for path, held in tables.items() if path.split(".")[0] not in OF_TRAINERS} or tables
         path, table = next(iter(tables.items()))
         if any(other is not table for other in tables.values()):
             raise NumjazError(f"{self.path}: holds several state dicts: {known}; choose one with key=")

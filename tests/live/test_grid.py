@@ -138,3 +138,31 @@ def test_the_scale_of_attention(tmp_path: Path) -> None:
     x = [np.random.default_rng(0).standard_normal((2, 7, 4))]
     agree(ours(scaled, x), outputs(model, x))
     agree(ours(read, x), outputs(model, x), 1e-8)
+
+
+@pytest.mark.skipif(KERAS_2, reason="Keras 2 keeps x + y as an operation of TensorFlow, which is refused by name")
+def test_operations_written_with_signs(tmp_path: Path) -> None:
+    compute_in("float64")
+    a, b = keras.layers.Input((7, 3)), keras.layers.Input((7, 1))
+    c = keras.layers.Conv1D(3, 3, padding="same")(a)
+    model = randomised(keras.Model([a, b], keras.ops.maximum((a + c) * b - a, keras.ops.minimum(a, c))), 1)
+    model.save(tmp_path / "m.keras")
+    x = [np.random.default_rng(0).standard_normal((2, 7, n)) for n in (3, 1)]
+    agree(ours(numjaz.load(tmp_path / "m.keras"), x), outputs(model, x))
+    vector = keras.layers.Input((3,))
+    keras.Model([a, vector], a + vector).save(tmp_path / "v.keras")
+    with pytest.raises(numjaz.NumjazError, match="inputs of different axes"):
+        numjaz.load(tmp_path / "v.keras")
+    keras.Model(a, a * 2.0).save(tmp_path / "c.keras")
+    with pytest.raises(numjaz.NumjazError, match=r"layer 'multiply.*': called on 2.0"):
+        numjaz.load(tmp_path / "c.keras")
+
+
+def test_mixed_precision_is_read_and_said(tmp_path: Path) -> None:
+    compute_in("float32")
+    inputs = keras.layers.Input((7, 3))
+    layer = keras.layers.Dense(2, dtype="mixed_float16", name="d")
+    keras.Model(inputs, layer(inputs)).save(tmp_path / "m.keras")
+    with pytest.warns(numjaz.NumjazWarning, match="layer d: mixed_float16"):
+        model = numjaz.load(tmp_path / "m.keras")
+    np.testing.assert_array_equal(model.parameters["d/kernel"], np.asarray(layer.kernel))

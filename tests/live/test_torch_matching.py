@@ -170,3 +170,38 @@ def test_the_epsilon_is_spoken_of(tmp_path: Path) -> None:
     torch.save(made(Flat).state_dict(), tmp_path / "m.pt")
     with pytest.warns(numjaz.NumjazWarning, match=r"epsilon is the architecture's, 0.001; torch's own is 1e-05"):
         numjaz.load(tmp_path / "m.pt", architecture="jazbat", **OPTIONS)
+
+
+def chain(*layers: numjaz.layers.Layer) -> numjaz.Model:
+    nodes = [numjaz.Node("input", numjaz.layers.Input(3))]
+    nodes += [numjaz.Node(f"n{k}", layer, ((f"n{k - 1}" if k else "input", 0),)) for k, layer in enumerate(layers)]
+    shapes = numjaz.nodes.parameter_table(nodes)
+    return numjaz.Model(nodes, {name: np.zeros(p.shape) for name, p in shapes.items()})
+
+
+def test_safetensors_have_no_order_but_that_of_numbers(tmp_path: Path) -> None:
+    """They are sorted by name when they are written: 10 stands before 2."""
+    save_file = pytest.importorskip("safetensors.torch").save_file
+    lstm = nn.LSTM(3, 3, num_layers=11, batch_first=True).double()
+    save_file(lstm.state_dict(), tmp_path / "lstm.safetensors")
+    x = torch.randn(2, 9, 3, dtype=torch.float64)
+    model = numjaz.load(tmp_path / "lstm.safetensors", chain(*[numjaz.layers.LSTM(3)] * 11))
+    np.testing.assert_allclose(model.predict(x.numpy()), lstm(x)[0].detach().numpy(), rtol=0, atol=1e-12)
+    dense = [numjaz.layers.Dense(3, "tanh")] * 12
+    net = nn.Sequential(*(m for _ in range(12) for m in (nn.Linear(3, 3), nn.Tanh()))).double()
+    save_file(net.state_dict(), tmp_path / "net.safetensors")
+    model = numjaz.load(tmp_path / "net.safetensors", chain(*dense))
+    np.testing.assert_allclose(model.predict(x.numpy()), net(x).detach().numpy(), rtol=0, atol=1e-12)
+    two = nn.ModuleDict({"enc": nn.Linear(3, 3), "dec": nn.Linear(3, 3)}).double()
+    save_file(two.state_dict(), tmp_path / "two.safetensors")
+    with pytest.raises(numjaz.NumjazError, match="dec, enc have one shape and no order: names= says"):
+        numjaz.load(tmp_path / "two.safetensors", chain(*dense[:2]))
+    model = numjaz.load(tmp_path / "two.safetensors", chain(*dense[:2]), names={"n0": "enc", "n1": "dec"})
+    np.testing.assert_array_equal(model.parameters["n0/bias"], two["enc"].bias.detach().numpy())
+
+
+def test_weights_in_two_parts_are_named(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 3)))
+    torch.save(net.state_dict(), tmp_path / "m.pt")
+    with pytest.raises(numjaz.NumjazError, match="remove_parametrizations"):
+        numjaz.load(tmp_path / "m.pt", chain(numjaz.layers.Dense(3)))
