@@ -9,11 +9,18 @@ class NumjazError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__("".join(c if c.isprintable() else "?" for c in message))
+        super().__init__(_one_line(message))
 
 
 class NumjazWarning(UserWarning):
-    """Something was assumed or converted; the text says what.
+    """Something was assumed or converted; the text says what, in one line.
 
     The command line prints it as a line that begins with ``note:``.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_one_line(message))
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
