@@ -101,7 +101,13 @@ class Hdf5:
                 raise NumjazError(
                     f"{self.path}: group {place or '/'} has {len(group):,} members; at most {MAX_NAMES:,} are read"
                 )
-            return list(group)
+            names = list(group)
+            strange = [name for name in names if not isinstance(name, str)]  # not UTF-8: h5py gives bytes
+            if strange:
+                raise NumjazError(
+                    f"{self.path}: group {place or '/'} holds a name that is not text, {strange[0]!r:.60}"
+                )
+            return names
 
     def attribute(self, place: str, name: str) -> Any:
         """An attribute as text, list of text, number or list of numbers; None where there is none."""

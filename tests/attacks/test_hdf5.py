@@ -144,6 +144,13 @@ def test_flipped_bits(tmp_path: Path) -> None:
     assert refusals > 20
 
 
+def test_names_that_are_not_text(tmp_path: Path) -> None:
+    path = keras_file(tmp_path, "weights.h5")
+    with h5py.File(path, "r+") as file:
+        file.id.links.move(b"layers", b"lay\xff\xfe")
+    refused(run("info", str(path), "--architecture", "jazbat"), r"holds a name that is not text, b'lay\\xff")
+
+
 def test_names_that_would_break_the_line(tmp_path: Path) -> None:
     path = keras_file(tmp_path, "weights.h5")
     with h5py.File(path, "r+") as file:
