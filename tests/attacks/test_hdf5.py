@@ -147,7 +147,7 @@ def test_flipped_bits(tmp_path: Path) -> None:
 def test_names_that_are_not_text(tmp_path: Path) -> None:
     path = keras_file(tmp_path, "weights.h5")
     with h5py.File(path, "r+") as file:
-        file.id.links.move(b"layers", b"lay\xff\xfe")
+        file.id.links.move(b"layers", file.id, b"lay\xff\xfe")
     refused(run("info", str(path), "--architecture", "jazbat"), r"holds a name that is not text, b'lay\\xff")
 
 
