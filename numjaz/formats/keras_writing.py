@@ -297,7 +297,14 @@ def _dropout(layer: Dropout, name: str, dtype: str, keras: int) -> Config:
 
 
 def _wrapped(layer: TimeDistributed, name: str, dtype: str, keras: int) -> Config:
+    states = isinstance(layer.layer, (SimpleRNN, GRU, LSTM)) and layer.layer.return_state
+    if states or (isinstance(layer.layer, Bidirectional) and (layer.layer.merge == "none" or _states(layer.layer))):
+        raise NumjazError("Keras's TimeDistributed takes a layer with one output")
     return {"layer": _serialised(layer.layer, f"{name}_layer", dtype, keras)}
+
+
+def _states(layer: Bidirectional) -> bool:
+    return layer.forward_layer.return_state
 
 
 Words = Callable[[Any, str, str, int], Config]

@@ -85,6 +85,8 @@ class MultiHeadAttention(Layer):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         query, value, key = inputs[0], inputs[1], inputs[-1]
+        if value.shape[1] != key.shape[1]:
+            raise NumjazError(f"MultiHeadAttention: {value.shape[1]} values have {key.shape[1]} keys")
         q, k, v = (self._heads(params, n, x) for n, x in (("query", query), ("key", key), ("value", value)))
         q = q / np.sqrt(np.asarray(self.key_dim, q.dtype))
         similar = np.einsum("nthd,nshd->nhts", q, k)

@@ -117,7 +117,10 @@ class LayerNormalization(Layer):
 
     def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
         shape = one(shapes, self)
-        held = tuple(shape[at] for at in _kept(self.axis, shape, self))
+        kept = _kept(self.axis, shape, self)
+        if kept != tuple(axis % (len(shape) + 1) - 1 for axis in self.axis):  # Keras would mix their values up
+            raise NumjazError(f"LayerNormalization: axis {self.axis} must name each axis once, the first one first")
+        held = tuple(shape[at] for at in kept)
         return {
             **({"gamma": Parameter(held, initial="ones")} if self.scale else {}),
             **({"beta": Parameter(held, initial="zeros")} if self.center else {}),
