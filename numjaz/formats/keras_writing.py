@@ -244,7 +244,7 @@ def _bidirectional(layer: Bidirectional, name: str, dtype: str, keras: int) -> C
     if forward.go_backwards != backward.go_backwards:
         raise NumjazError("Keras's Bidirectional does not read both ways in one direction")
     held = {"layer": _serialised(forward, f"{name}_layer", dtype, keras)}
-    if forward != backward:
+    if forward != backward or forward.go_backwards:  # of which Keras makes no backward layer itself
         other = _serialised(backward, f"{name}_backward", dtype, keras)
         other["config"]["go_backwards"] = not backward.go_backwards
         held["backward_layer"] = other
