@@ -190,7 +190,11 @@ def normalizations() -> Iterator[Case]:
     yield one(layers.Normalization, {"axis": [1, 2]})
     yield one(layers.Normalization, {}, (5,), "[vector]")
     yield one(layers.Normalization, {"mean": 2.0, "variance": 4.0, "axis": None})
-    yield one(layers.Normalization, {"mean": [1.0, 2.0, 3.0, 4.0], "variance": [4.0, 2.0, 1.0, 0.5]})
+    many = {"mean": [1.0, 2.0, 3.0, 4.0], "variance": [4.0, 2.0, 1.0, 0.5]}
+    yield one(layers.Normalization, many)
+    yield one(layers.Normalization, {**many, "axis": [1, 2]})
+    yield one(layers.Normalization, {**many, "axis": 1}, (4, 4), "[as many steps as channels]")
+    yield one(layers.Normalization, {"mean": [2.0], "variance": [4.0]})
     if not KERAS_2 or keras.__version__ >= "2.13":
         yield one(layers.Normalization, {"invert": True})
     yield one(layers.Rescaling, {"scale": 0.5})

@@ -159,16 +159,25 @@ def bidirectional(draw: Draw, t: Tensor, **fixed: Any) -> Layer:
 
 def normalization(draw: Draw, t: Tensor) -> Layer:
     options = {"invert": draw(flags), "epsilon": draw(st.sampled_from([1e-7, 0.1]))}
+    axes = [k for k, free in enumerate(t.free, start=1) if not free]
+    axes = draw(subset(axes)) if axes else []
+    constants = []
     if draw(flags):
-        axes = [k for k, free in enumerate(t.free, start=1) if not free]
-        return of.Normalization(signed(draw, t, draw(subset(axes)) if axes else []), **options)
-    return of.Normalization((-1,), constant(draw, t), constant(draw, t, low=0.25), **options)
+        size = t.shape[max(axes) - 1] if axes else 0
+        constants = [constant(draw, size), constant(draw, size, low=0.25)]
+        axes = axes if axes or draw(flags) else [len(t.shape)]  # one number is said of no axis in particular
+    return of.Normalization(signed(draw, t, axes), *constants, **options)
 
 
-def constant(draw: Draw, t: Tensor, low: float = -2.0) -> float | tuple[float, ...]:
+def rescaling(draw: Draw, t: Tensor) -> Layer:
+    size = 0 if t.free[-1] else t.shape[-1]
+    return of.Rescaling(constant(draw, size), constant(draw, size))
+
+
+def constant(draw: Draw, size: int, low: float = -2.0) -> float | tuple[float, ...]:
+    """One number or, where there are any, one for each of several places."""
     value = st.integers(int(4 * low), 8).map(lambda n: n / 4)
-    many = not t.free[-1] and draw(flags)
-    return tuple(draw(value) for _ in range(t.shape[-1])) if many else draw(value)
+    return tuple(draw(value) for _ in range(size)) if size and draw(flags) else draw(value)
 
 
 def subset(values: list[int], least: int = 0) -> st.SearchStrategy[list[int]]:
@@ -251,7 +260,7 @@ ALONE: dict[type[Layer], Alone] = {
     of.BatchNormalization: Alone(batch_normalization, narrow=True),
     of.LayerNormalization: Alone(layer_normalization),
     of.Normalization: Alone(normalization),
-    of.Rescaling: Alone(lambda draw, t: of.Rescaling(constant(draw, t), constant(draw, t))),
+    of.Rescaling: Alone(rescaling),
     of.Flatten: Alone(lambda draw, t: of.Flatten()),
     of.Reshape: Alone(reshape),
     of.Permute: Alone(lambda draw, t: of.Permute(tuple(draw(st.permutations(range(1, len(t.shape) + 1)))))),

@@ -274,12 +274,11 @@ def _layer_normalization(layer: LayerNormalization, name: str, dtype: str, keras
 def _normalization(layer: Normalization, name: str, dtype: str, keras: int) -> Config:
     if layer.epsilon != Normalization().epsilon:
         raise NumjazError(f"Keras's Normalization has the epsilon 1e-7, this one {layer.epsilon:g}")
-    return {
-        "axis": list(layer.axis) or None,
-        "mean": _constant(layer.mean),
-        "variance": _constant(layer.variance),
-        "invert": layer.invert,
-    }
+    axis, mean, variance = list(layer.axis) or None, layer.mean, layer.variance
+    if mean is not None and variance is not None:  # Keras wants as many numbers in both
+        mean, variance = (array.tolist() for array in np.broadcast_arrays(np.squeeze(mean), np.squeeze(variance)))
+        axis = axis if isinstance(mean, list) else None  # or Keras would ask how long the axis is
+    return {"axis": axis, "mean": mean, "variance": variance, "invert": layer.invert}
 
 
 def _relu(layer: ReLU, name: str, dtype: str, keras: int) -> Config:

@@ -178,7 +178,7 @@ def _normalization(g: Graph, layer: Normalization, own: Own, inputs: list[str], 
         shape = [n if at in kept else 1 for at, n in enumerate(shapes[0], start=1)]
         mean, variance = (own[name].reshape(shape) for name in ("mean", "variance"))
     else:
-        mean, variance = np.asarray(layer.mean), np.asarray(layer.variance)
+        mean, variance = layer.constants(shapes[0])
     center = g.weight("mean", mean)
     deviation = g.weight("deviation", np.maximum(np.sqrt(variance.astype(np.float32)), np.float32(layer.epsilon)))
     if layer.invert:

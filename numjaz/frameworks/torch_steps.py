@@ -146,7 +146,7 @@ def _normalization(layer: Normalization, own: Own, inputs: Tensors) -> Tensors:
         own = _stretched(layer.axis, own, x)
         mean, variance = own["mean"], own["variance"]
     else:
-        mean, variance = x.new_tensor(layer.mean), x.new_tensor(layer.variance)
+        mean, variance = (x.new_tensor(value.tolist()) for value in layer.constants(tuple(x.shape[1:])))
     deviation = variance.sqrt().clamp(min=layer.epsilon)
     return (x * deviation + mean if layer.invert else (x - mean) / deviation,)
 

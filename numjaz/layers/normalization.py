@@ -34,9 +34,9 @@ def _kept(axes: tuple[int, ...], shape: Shape, layer: Layer) -> tuple[int, ...]:
     return tuple(sorted({axis % rank - 1 for axis in axes}))
 
 
-def _stretched(array: Array, kept: tuple[int, ...], x: Array) -> Array:
-    """Statistics of some axes, shaped to meet x."""
-    return array.reshape([n if at in kept else 1 for at, n in enumerate(x.shape[1:])])
+def _stretched(array: Array, kept: tuple[int, ...], shape: Shape) -> Array:
+    """Statistics of some axes, shaped to meet an input of this shape."""
+    return array.reshape([n if at in kept else 1 for at, n in enumerate(shape)])
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class BatchNormalization(Layer):
             )
         x = one(inputs, self)
         kept = _kept((self.axis,), x.shape[1:], self)
-        p = {name: _stretched(array, kept, x) for name, array in params.items()}
+        p = {name: _stretched(array, kept, x.shape[1:]) for name, array in params.items()}
         y = (x - p["moving_mean"]) / np.sqrt(p["moving_variance"] + self.epsilon)
         if self.scale:
             y = y * p["gamma"]
@@ -133,9 +133,9 @@ class LayerNormalization(Layer):
         x = x - x.mean(axis=over, keepdims=True)
         y = x / np.sqrt((x * x).mean(axis=over, keepdims=True) + self.epsilon)
         if self.scale:
-            y = y * _stretched(params["gamma"], kept, x)
+            y = y * _stretched(params["gamma"], kept, x.shape[1:])
         if self.center:
-            y = y + _stretched(params["beta"], kept, x)
+            y = y + _stretched(params["beta"], kept, x.shape[1:])
         return Forward((y,))
 
 
@@ -144,8 +144,9 @@ class Normalization(Layer):
     """y = (x - mean) / sqrt(variance), by statistics that were adapted to data once.
 
     ``axis`` are those that keep statistics of their own, the batch being axis 0: channels by default,
-    ``()`` for one mean of everything. ``mean`` and ``variance`` given as options are constants;
-    otherwise they are arrays. ``invert`` turns it round: y = x sqrt(variance) + mean.
+    ``()`` for one mean of everything. ``mean`` and ``variance`` given as options are constants, one
+    number or one for each place on the last of the axes; otherwise they are arrays. ``invert`` turns
+    it round: y = x sqrt(variance) + mean.
     """
 
     axis: tuple[int, ...] = (-1,)
@@ -163,6 +164,26 @@ class Normalization(Layer):
         for name in ("mean", "variance") if self.mean is not None else ():
             _check_constant(self, name)
 
+    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        shape = one(shapes, self)
+        kept = _kept(self.axis, shape, self)
+        for value in (self.mean, self.variance):
+            if isinstance(value, tuple) and len(value) not in (1, shape[kept[-1]] if kept else 1):
+                raise NumjazError(f"Normalization: {len(value)} numbers do not fit axis {self.axis} of {shape}")
+        return (shape,)
+
+    def constants(self, shape: Shape) -> tuple[Array, Array]:
+        """Mean and variance where they are options, shaped to meet an input of this shape."""
+        kept = _kept(self.axis, shape, self)
+
+        def stretched(value: Constant | None) -> Array:
+            array = np.asarray(value, float)
+            if array.size == 1:
+                return array.reshape(())
+            return _stretched(np.broadcast_to(array, [shape[at] for at in kept]), kept, shape)
+
+        return stretched(self.mean), stretched(self.variance)
+
     def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
         shape = one(shapes, self)
         if self.mean is not None:
@@ -177,9 +198,9 @@ class Normalization(Layer):
         x = one(inputs, self)
         if self.mean is None:
             kept = _kept(self.axis, x.shape[1:], self)
-            mean, variance = (_stretched(params[name], kept, x) for name in ("mean", "variance"))
+            mean, variance = (_stretched(params[name], kept, x.shape[1:]) for name in ("mean", "variance"))
         else:
-            mean, variance = np.asarray(self.mean, x.dtype), np.asarray(self.variance, x.dtype)
+            mean, variance = (value.astype(x.dtype) for value in self.constants(x.shape[1:]))
         deviation = np.maximum(np.sqrt(variance), np.asarray(self.epsilon, x.dtype))
         return Forward((x * deviation + mean if self.invert else (x - mean) / deviation,))
 

@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
+from numjaz_networks import model as network
 from random_models import cases
 
 import numjaz
 from numjaz.formats.description import by_name
 from numjaz.formats.saving import FORMATS
+from numjaz.layers import Input, MultiHeadAttention, Normalization
+from numjaz.nodes import Node
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the frameworks' own, and numjaz's notes on what it converts
 SLOW = settings(max_examples=settings.default.max_examples // 3, suppress_health_check=list(HealthCheck))
@@ -167,3 +170,15 @@ def test_the_keras_twin(case: tuple[numjaz.Model, Any]) -> None:
     arrays = [np.asarray(y) for y in (made if isinstance(made, (list, tuple)) else [made])]
     agree(arrays, outputs(model, x), 1e-5)
     assert len(twin.layers) == len({node.owner for node in model.nodes})
+
+
+def test_one_number_for_an_axis_of_any_length() -> None:
+    """Keras asks how long an axis is before it normalises along it, though one number is said of no place in it."""
+    pytest.importorskip("keras")
+    from numjaz.frameworks.keras import keras_model
+
+    nodes = [Node("input", Input(2)), Node("attention", MultiHeadAttention(1, 2, scores=True), (("input", 0),) * 2)]
+    model = network([*nodes, Node("normal", Normalization((-1,), 0.5, 4.0), (("attention", 1),))])
+    x = np.random.default_rng(0).standard_normal((3, 7, 2))
+    made = keras_model(model)(x, training=False)
+    np.testing.assert_allclose(np.asarray(made), model.predict(x), rtol=0, atol=1e-6)
