@@ -5,11 +5,11 @@ class NumjazError(Exception):
     """What is wrong, where, and what to do, in one line.
 
     The command line prints it on standard error and exits with 2. Names that come from a file may
-    hold anything: what would break the line or steer a terminal becomes ``?``.
+    hold anything: what is not printable becomes ``?``.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(_one_line(message))
+        super().__init__(printable(message))
 
 
 class NumjazWarning(UserWarning):
@@ -19,8 +19,9 @@ class NumjazWarning(UserWarning):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(_one_line(message))
+        super().__init__(printable(message))
 
 
-def _one_line(text: str) -> str:
+def printable(text: str) -> str:
+    """A text of a file or a path without what would break a line or steer a terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -81,6 +81,16 @@ def _owned(nodes: Sequence[Node], window: int) -> dict[str, dict[str, Parameter]
     return owned
 
 
+def shapes_by_owner(nodes: Iterable[Node]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Every owner's arrays' shapes by name."""
+    return {owner: {name: p.shape for name, p in own.items()} for owner, own in owned_parameters(nodes).items()}
+
+
+def layers_by_owner(nodes: Iterable[Node]) -> dict[str, Layer]:
+    """Every owner's layer, in the nodes' order."""
+    return {node.owner: node.layer for node in nodes}
+
+
 def parameter_table(nodes: Iterable[Node]) -> dict[str, Parameter]:
     """The same in one table, by ``owner/name``."""
     table: dict[str, Parameter] = {}

@@ -1,13 +1,10 @@
-"""Plain tables. Knows nobody."""
+"""Plain tables."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-
-def printable(text: str) -> str:
-    """Text of a file or a path without what a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+from numjaz.errors import printable
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> str:

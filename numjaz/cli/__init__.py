@@ -14,8 +14,7 @@ from typing import Any, NoReturn
 
 from numjaz.cli import check, convert, info, models, run, score
 from numjaz.cli.output import note
-from numjaz.errors import NumjazError, NumjazWarning
-from numjaz.report import printable
+from numjaz.errors import NumjazError, NumjazWarning, printable
 
 COMMANDS = (run, score, models, info, check, convert)
 

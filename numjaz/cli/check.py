@@ -12,9 +12,9 @@ import numpy as np
 
 from numjaz.cli.options import add_file_options, load_file
 from numjaz.cli.output import json_line
-from numjaz.errors import NumjazError
+from numjaz.errors import NumjazError, printable
 from numjaz.formats.description import by_name, golden_error
-from numjaz.report import printable, table
+from numjaz.report import table
 
 TOLERANCE = 1e-5  # of the largest output: float32 rounding is some 1e-7
 

@@ -11,8 +11,8 @@ from typing import Any
 from numjaz.cli.check import TOLERANCE
 from numjaz.cli.options import add_file_options, load_file
 from numjaz.cli.output import json_line, note
+from numjaz.errors import printable
 from numjaz.formats.description import describe, golden_error
-from numjaz.report import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

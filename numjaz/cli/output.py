@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from numjaz.report import printable
+from numjaz.errors import printable
 from numjaz.signal import Batch
 
 

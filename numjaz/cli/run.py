@@ -27,8 +27,9 @@ from numjaz.cli.options import (
     refuse_reading_options,
 )
 from numjaz.cli.output import json_line, note
+from numjaz.errors import printable
 from numjaz.model import Model
-from numjaz.report import printable, table
+from numjaz.report import table
 from numjaz.signal import Windows, simulate_gait
 
 

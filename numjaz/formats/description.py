@@ -20,7 +20,7 @@ from numjaz.layers import (
     Input,
     MultiHeadAttention,
     Recurrent,
-    TimeDistributed,
+    innermost,
     layer_from_config,
 )
 from numjaz.model import Golden, Model
@@ -39,6 +39,19 @@ class Description(NamedTuple):
     classes: list[str] | None
     contract: Contract | None
     provenance: dict[str, Any]
+
+    def model(self, arrays: Mapping[str, Array], x: list[Array], y: list[Array]) -> Model:
+        """The network of these arrays; its test case has an array for each input and each output."""
+        inputs = tuple(node.name for node in self.nodes if isinstance(node.layer, Input))
+        return Model(
+            self.nodes,
+            arrays,
+            outputs=self.outputs,
+            classes=self.classes,
+            contract=self.contract,
+            provenance=self.provenance,
+            golden=Golden(_joined(x, inputs), _joined(y, tuple(self.outputs))),
+        )
 
 
 def describe(model: Model) -> dict[str, Any]:
@@ -130,9 +143,7 @@ def run_golden(model: Model, x: Array | Mapping[str, Array]) -> Any:
         longest = max([math.prod(shape[:-1]) for shape in (*shapes[node.name], *inputs)], default=1)
         numbers += windows * sum(sizes)
         products += windows * longest * sum(math.prod(p.shape) for p in owned[node.owner].values())
-        layer = node.layer
-        while isinstance(layer, TimeDistributed):
-            layer = layer.layer
+        layer = innermost(node.layer)
         if isinstance(layer, (Recurrent, Bidirectional)):
             steps += longest
         if isinstance(layer, MultiHeadAttention):
@@ -161,7 +172,7 @@ def by_name(arrays: Array | Mapping[str, Array], names: tuple[str, ...]) -> dict
     return {name: np.asarray(arrays[name]) for name in names}
 
 
-def joined(arrays: list[Array], names: tuple[str, ...]) -> Array | dict[str, Array]:
+def _joined(arrays: list[Array], names: tuple[str, ...]) -> Array | dict[str, Array]:
     """The inverse of `by_name`: one array where there is one."""
     if len(arrays) != len(names):
         raise NumjazError(f"the golden case has {len(arrays)} arrays for {', '.join(names)}")
@@ -190,16 +201,7 @@ class Note(NamedTuple):
 
     def model(self, arrays: Mapping[str, Array]) -> Model:
         """The model of these arrays, with its test case."""
-        about = self.description
-        model = Model(
-            about.nodes,
-            arrays,
-            outputs=about.outputs,
-            classes=about.classes,
-            contract=about.contract,
-            provenance=about.provenance,
-        )
-        return model.derive(golden=Golden(joined(self.x, model.inputs), joined(self.y, model.outputs)))
+        return self.description.model(arrays, self.x, self.y)
 
 
 def note_in(text: str, where: str) -> Note:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from numjaz.doors.hdf5 import Hdf5
 from numjaz.doors.text import MAX_JSON, parse_json
 from numjaz.doors.zip import Zip
-from numjaz.errors import NumjazError, NumjazWarning
+from numjaz.errors import NumjazError
 from numjaz.formats.description import Note, by_name, note_in, run_golden
 from numjaz.formats.keras_config import MODELS, KerasLayer, described
 from numjaz.formats.keras_legacy import fits_legacy, has_layer_names, legacy_tree
@@ -27,9 +26,10 @@ from numjaz.formats.keras_weights import (
     weights_tree,
 )
 from numjaz.formats.keras_writing import keras_list, keras_names
+from numjaz.formats.weights_only import no_architecture, say, with_weights
 from numjaz.layers import Array
 from numjaz.model import Model
-from numjaz.nodes import owned_parameters
+from numjaz.nodes import owned_parameters, shapes_by_owner
 
 Names = Mapping[str, str] | None
 
@@ -74,11 +74,7 @@ def load_hdf5(file: Hdf5, architecture: Model | None, names: Names) -> Model:
     if not _top(file) and not has_layer_names(file, ""):
         raise NumjazError(f"{file.path}: an HDF5 file, but neither numjaz's nor one that Keras keeps weights in")
     if architecture is None:
-        raise NumjazError(
-            f"{file.path}: holds weights and no architecture; name one: "
-            f"architecture='jazbat' (a builder, with its options), "
-            f"a model file's path, or a Model"
-        )
+        raise no_architecture(file.path)
     return _weights_only(file, architecture, names)
 
 
@@ -96,23 +92,17 @@ def _weights_only(file: Hdf5, architecture: Model, names: Names, root: str = "")
     if not named:
         twins = _same_shape(architecture, layers)
         rest = f"; {twins} have one shape and rest on that order alone" if twins else ""
-        _say(
+        say(
             f"{file.path}: holds weights only; its layers are assumed to stand "
             f"in the order that Keras gives the architecture's{rest}"
         )
-    return _given(file, architecture, arrays)
+    return with_weights(architecture, arrays, file.path)
 
 
 def _matched(file: Hdf5, architecture: Model, arrays: dict[str, Array], how: Any) -> Model:
     rest = f"; {', '.join(how.by_order[:4])} rest on their order alone" if how.by_order else ""
-    _say(f"{file.path}: holds weights only; matched by names and shapes: {how.text()}{rest}")
-    return _given(file, architecture, arrays)
-
-
-def _given(file: Hdf5, architecture: Model, arrays: dict[str, Array]) -> Model:
-    return architecture.derive(
-        parameters=arrays, golden=None, provenance={"file": file.path, "architecture": "given, not in the file"}
-    )
+    say(f"{file.path}: holds weights only; matched by names and shapes: {how.text()}{rest}")
+    return with_weights(architecture, arrays, file.path)
 
 
 def _with_config(
@@ -146,12 +136,15 @@ def _noted(model: Model, note: Note) -> Model:
     different outputs for the test case.
     """
     names = keras_names(note.description.nodes)
-    twins = {owner: [name for name in model.parameters if name.startswith(f"{twin}/")] for owner, twin in names.items()}
-    arrays = {
-        f"{owner}/{name[len(names[owner]) + 1 :]}": model.parameters[name]
-        for owner, held in twins.items()
-        for name in held
+    other = NumjazError("the note that numjaz wrote into the file speaks of another network than the file")
+    called = {
+        f"{owner}/{name}": f"{names[owner]}/{name}"
+        for owner, own in owned_parameters(note.description.nodes).items()
+        for name in own
     }
+    if set(called.values()) != set(model.parameters):
+        raise other
+    arrays = {name: model.parameters[twin] for name, twin in called.items()}
     noted = note.model(arrays)
     assert noted.golden is not None
     x = {names[name]: array for name, array in by_name(noted.golden.x, noted.inputs).items()}
@@ -159,7 +152,7 @@ def _noted(model: Model, note: Note) -> Model:
     theirs = by_name(run_golden(model, x), model.outputs) if set(x) == set(model.inputs) else {}
     pairs = list(zip(ours.values(), theirs.values(), strict=False))
     if len(theirs) != len(ours) or not all(a.shape == b.shape and np.allclose(a, b, 1e-6, 1e-9) for a, b in pairs):
-        raise NumjazError("the note that numjaz wrote into the file speaks of another network than the file")
+        raise other
     return noted
 
 
@@ -174,7 +167,7 @@ def _layers_of(model: Model) -> tuple[KerasLayer, ...]:
                 "the architecture's provenance lists Keras's layers in another form than numjaz's"
             ) from None
         owners = {owner for layer in layers for owner in _owners(layer)}
-        if owners >= {node.owner for node in model.nodes if owned_parameters(model.nodes)[node.owner]}:
+        if owners >= {owner for owner, own in owned_parameters(model.nodes).items() if own}:
             return layers
     return keras_order(model.nodes, model.outputs)
 
@@ -203,15 +196,11 @@ def _top(file: Hdf5) -> set[str]:
 def _same_shape(model: Model, layers: tuple[KerasLayer, ...]) -> str:
     """The layers that only their order tells apart, as text: the first such group."""
     groups: dict[Any, list[str]] = {}
-    owned = owned_parameters(model.nodes)
+    own = shapes_by_owner(model.nodes)
     for layer in layers:
-        if layer.owner and owned[layer.owner]:
-            groups.setdefault((layer.kind, tuple(p.shape for p in owned[layer.owner].values())), []).append(layer.owner)
+        if layer.owner and own[layer.owner]:
+            groups.setdefault((layer.kind, tuple(own[layer.owner].values())), []).append(layer.owner)
     twins = [owners for owners in groups.values() if len(owners) > 1]
     if not twins:
         return ""
     return ", ".join(twins[0][:4]) + (", …" if len(twins[0]) > 4 or len(twins) > 1 else "")
-
-
-def _say(text: str) -> None:
-    warnings.warn(text, NumjazWarning, stacklevel=5)

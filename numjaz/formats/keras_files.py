@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,20 @@ import numpy as np
 from numjaz.doors.output import whole
 from numjaz.doors.zip_writer import write_stored
 from numjaz.formats.description import note_of
-from numjaz.formats.keras_config import KerasLayer
-from numjaz.formats.keras_weights import NOTE, NOTE_ENTRY, group_names, innermost, places, snake_case
+from numjaz.formats.keras_weights import NOTE, NOTE_ENTRY, group_names, places, snake_case
 from numjaz.formats.keras_writing import configuration, keras_list, plain_dtype
-from numjaz.layers import Array, Bidirectional, DepthwiseConv1D, Layer, MultiHeadAttention, Normalization, Recurrent
+from numjaz.layers import (
+    Array,
+    Bidirectional,
+    DepthwiseConv1D,
+    Layer,
+    MultiHeadAttention,
+    Normalization,
+    Recurrent,
+    innermost,
+)
 from numjaz.model import Model
-from numjaz.nodes import owned_parameters
+from numjaz.nodes import layers_by_owner, owned_parameters
 
 KERAS_3, KERAS_2 = "3.0.0", "2.15.0"  # whose forms are written
 COUNT = np.zeros((), np.int64)  # how many batches a Normalization saw; Keras keeps it as a weight
@@ -61,13 +69,16 @@ def write_legacy(model: Model, path: str | Path) -> None:
         root = file.create_group("model_weights")
         for at in (file, root):
             at.attrs["keras_version"], at.attrs["backend"] = np.bytes_(KERAS_2), np.bytes_("tensorflow")
-        file.attrs["model_config"] = np.bytes_(json.dumps(config))
+        file.attrs["model_config"] = json.dumps(config).encode()  # of any length, as np.bytes_ is not
         layers = keras_list(model.nodes, model.outputs)
         _write_names(root, "layer_names", [layer.name for layer in layers])
-        kinds = {node.owner: node.layer for node in model.nodes}
+        kinds, owned = layers_by_owner(model.nodes), owned_parameters(model.nodes)
         for layer in (*layers, None):
             group = root.create_group(layer.name if layer else "top_level_model_weights")
-            arrays = dict(_legacy_arrays(model, layer, kinds[layer.owner], dtype)) if layer else {}
+            arrays = {}
+            if layer:
+                own = {name: _cast(model.parameters[f"{layer.owner}/{name}"], dtype) for name in owned[layer.owner]}
+                arrays = dict(_legacy_arrays(layer.name, kinds[layer.owner], own))
             _write_names(group, "weight_names", list(arrays))
             for name, array in arrays.items():
                 group[name] = array
@@ -77,7 +88,7 @@ def write_legacy(model: Model, path: str | Path) -> None:
 def _write_tree(target: Any, model: Model, dtype: str, note: str = "") -> None:
     import h5py
 
-    kinds, owned = {node.owner: node.layer for node in model.nodes}, owned_parameters(model.nodes)
+    kinds, owned = layers_by_owner(model.nodes), owned_parameters(model.nodes)
     layers = keras_list(model.nodes, model.outputs)
     with h5py.File(target, "w") as file:
         for layer, group in zip(layers, group_names(layers), strict=True):
@@ -93,10 +104,10 @@ def _write_tree(target: Any, model: Model, dtype: str, note: str = "") -> None:
             file[NOTE] = np.frombuffer(note.encode(), np.uint8)
 
 
-def _legacy_arrays(model: Model, layer: KerasLayer, kind: Layer, dtype: str) -> Iterator[tuple[str, Array]]:
+def _legacy_arrays(called: str, layer: Layer, own: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
     """A layer's arrays by the names that Keras 2 gives its variables."""
-    inner = innermost(kind)
-    for name in owned_parameters(model.nodes)[layer.owner]:
+    inner = innermost(layer)
+    for name, array in own.items():
         side, _, leaf = name.rpartition("/")
         if isinstance(inner, Bidirectional):
             half = inner.forward_layer if side == "forward" else inner.backward_layer
@@ -109,9 +120,9 @@ def _legacy_arrays(model: Model, layer: KerasLayer, kind: Layer, dtype: str) -> 
             folder = ""
         if isinstance(inner, DepthwiseConv1D) and leaf == "kernel":
             leaf = "depthwise_kernel"
-        yield f"{layer.name}/{folder}{leaf}:0", _cast(model.parameters[f"{layer.owner}/{name}"], dtype)
+        yield f"{called}/{folder}{leaf}:0", array
     if isinstance(inner, Normalization) and inner.mean is None:
-        yield f"{layer.name}/count:0", COUNT
+        yield f"{called}/count:0", COUNT
 
 
 def _snake(layer: Layer) -> str:

@@ -9,9 +9,9 @@ from numjaz.doors.hdf5 import Hdf5
 from numjaz.errors import NumjazError, NumjazWarning
 from numjaz.formats.cudnn import from_cudnn
 from numjaz.formats.keras_config import KerasLayer
-from numjaz.formats.keras_weights import keeps_arrays, leaves, shapes_by_owner
+from numjaz.formats.keras_weights import keeps_arrays, leaves
 from numjaz.layers import Array
-from numjaz.nodes import Node
+from numjaz.nodes import Node, shapes_by_owner
 
 LEAVES = {"depthwise_kernel": ("depthwise_kernel",), "kernel": ("kernel", "depthwise_kernel")}  # ours -> Keras's
 HEADS = {"query": "query", "key": "key", "value": "value", "output": "attention_output"}

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from numjaz.doors.hdf5 import Hdf5
 from numjaz.errors import NumjazError
 from numjaz.formats.keras_legacy import names_of
-from numjaz.formats.keras_weights import NO_ARRAYS, places, shapes_by_owner
+from numjaz.formats.keras_weights import NO_ARRAYS, places
 from numjaz.formats.matching import Matching, matched, natural, neighbours
 from numjaz.layers import Array
-from numjaz.nodes import Node
+from numjaz.nodes import Node, layers_by_owner, shapes_by_owner
 
 MAX_DEPTH, MAX_ARRAYS = 24, 10_000
 INSIDE = re.compile(r"(?:/layer|/(?:forward|backward)_layer/cell|/cell|/_?(?:query|key|value|output)_dense)*/vars/\d+$")
@@ -25,7 +25,7 @@ HEADS = re.compile(r"/(query|key|value|attention_output)/(kernel|bias)$")
 
 def loose_tree(file: Hdf5, nodes: Sequence[Node], names: Mapping[str, str] | None) -> tuple[dict[str, Array], Matching]:
     """The arrays of a ``.weights.h5`` file, whatever its groups are called, and how they were matched."""
-    own, kinds = shapes_by_owner(nodes), {node.owner: node.layer for node in nodes}
+    own, kinds = shapes_by_owner(nodes), layers_by_owner(nodes)
     wanted = {
         owner: {
             f"{place}/{i}": shapes[name] for place, held in _at(kinds, owner, shapes) for i, name in enumerate(held)

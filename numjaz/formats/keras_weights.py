@@ -19,8 +19,9 @@ from numjaz.layers import (
     Normalization,
     Recurrent,
     TimeDistributed,
+    innermost,
 )
-from numjaz.nodes import Node, owned_parameters, source_of
+from numjaz.nodes import Node, layers_by_owner, shapes_by_owner, source_of
 
 TREES = ("layers", "_layer_checkpoint_dependencies")  # the first by 2.15 and Keras 3, the second by 2.12 to 2.14
 NO_ARRAYS = ("seed_generator", "optimizer", "metrics", "compile_metrics", "loss_tracker")
@@ -67,7 +68,7 @@ def keras_order(nodes: Sequence[Node], outputs: Sequence[str]) -> tuple[KerasLay
     for node in nodes:  # inputs that nothing uses
         if isinstance(node.layer, Input) and node.owner not in noted:
             noted[node.owner], deepest[node.owner] = -1, 0
-    layers = {node.owner: node.layer for node in nodes}
+    layers = layers_by_owner(nodes)
     order = sorted(noted, key=lambda owner: (-deepest[owner], noted[owner]))
     return tuple(KerasLayer(owner, keras_class(layers[owner]), owner) for owner in order)
 
@@ -105,7 +106,7 @@ def weights_tree(file: Hdf5, nodes: Sequence[Node], layers: Sequence[KerasLayer]
     second value says whether they did.
     """
     tree = next((tree for tree in TREES if file.exists(tree)), TREES[0])
-    own, kinds = shapes_by_owner(nodes), {node.owner: node.layer for node in nodes}
+    own, kinds = shapes_by_owner(nodes), layers_by_owner(nodes)
     arrays: dict[str, Array] = {}
     found = list(_groups(layers, tree, tree, own, file, 0))
     for owner, group, folds, _ in found:
@@ -196,11 +197,6 @@ def places(layer: Layer, names: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def shapes_by_owner(nodes: Sequence[Node]) -> dict[str, dict[str, tuple[int, ...]]]:
-    """Every owner's arrays' shapes by name."""
-    return {owner: {name: p.shape for name, p in own.items()} for owner, own in owned_parameters(nodes).items()}
-
-
 def leaves(layer: KerasLayer, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Each owner under a layer, and the names of the layers on the way to it."""
     if layer.layers:
@@ -213,11 +209,6 @@ def leaves(layer: KerasLayer, path: tuple[str, ...]) -> Iterator[tuple[tuple[str
 def keeps_arrays(layer: KerasLayer, own: Own) -> bool:
     """Whether a layer, or one within it, has arrays."""
     return any(own[owner] for _, owner in leaves(layer, ()))
-
-
-def innermost(layer: Layer) -> Layer:
-    """The layer within `TimeDistributed`, however many."""
-    return innermost(layer.layer) if isinstance(layer, TimeDistributed) else layer
 
 
 def _holds_arrays(file: Hdf5, place: str, depth: int = 0) -> bool:

@@ -22,6 +22,7 @@ from numjaz.nodes import Node
 
 Shapes = Mapping[str, tuple[int, ...]]  # of the arrays of one place
 ROUNDS = 8
+MAX_PATHS, MAX_PAIRS = 500_000, 200_000  # that matching by nearness may follow, and compare
 
 
 class Near(NamedTuple):
@@ -77,19 +78,22 @@ def matched(
     whole = {place[cut:]: place for place in held}
     held = {place[cut:]: shapes for place, shapes in held.items()}
     found = _named(wanted, held, source, names or {})
+    called: dict[str, list[str]] = {}
+    for place in held:
+        called.setdefault(_plain(place), []).append(place)
+    taken = set(found.values())
     for name in wanted:  # the same name and shapes
-        twins = [place for place in held if _plain(place) == _plain(name) and dict(held[place]) == dict(wanted[name])]
-        if name not in found and len(twins) == 1 and twins[0] not in found.values():
+        twins = [place for place in called.get(_plain(name), []) if dict(held[place]) == dict(wanted[name])]
+        if name not in found and len(twins) == 1 and twins[0] not in taken:
             found[name] = twins[0]
-    groups: dict[str, list[str]] = {}
-    for name, shapes in wanted.items():
-        if name not in found:
-            groups.setdefault(_signature(shapes), []).append(name)
+            taken.add(twins[0])
+    groups = _by_signature({name: shapes for name, shapes in wanted.items() if name not in found})
+    left = _by_signature({place: shapes for place, shapes in held.items() if place not in taken})
     several: list[tuple[list[str], list[str]]] = []
     for signature, members in groups.items():
-        rivals = [p for p, shapes in held.items() if _signature(shapes) == signature and p not in found.values()]
+        rivals = left.pop(signature, [])
         if len(rivals) != len(members):
-            _refuse(members, rivals, held, signature, source)
+            _refuse(members, rivals, wanted[members[0]], held, source)
         if len(members) == 1:
             found[members[0]] = rivals[0]
         else:
@@ -103,9 +107,8 @@ def matched(
     doubtful = _nearest(found, several, near, list(held), ordered=labels is None)
     if doubtful:
         _unclear(doubtful, [found[name] for name in doubtful], source)
-    left = [place for place in held if place not in found.values()]
-    if left:
-        raise NumjazError(f"{source}: holds {left[0]!r:.60} {_signature(held[left[0]])}, which the network lacks")
+    for signature, (place, *_) in left.items():
+        raise NumjazError(f"{source}: holds {place!r:.60} {signature}, which the network lacks")
     return Matching({name: whole.get(found[name], found[name]) for name in wanted}, by_order)
 
 
@@ -113,14 +116,21 @@ def neighbours(nodes: Sequence[Node], owners: Sequence[str]) -> dict[str, Near]:
     """For each owner of arrays, those before and behind it."""
     reaching: dict[str, dict[str, None]] = {}  # node -> the owners whose output reaches it, in order
     before: dict[str, dict[str, None]] = {owner: {} for owner in owners}
+    paths = 0
     for node in nodes:
         held: dict[str, None] = {owner: None for source, _ in node.inputs for owner in reaching[source]}
+        paths += len(held)
+        if paths > MAX_PATHS:
+            raise NumjazError(f"over {MAX_PATHS:,} paths lead from layer to layer: too many to match weights by")
         if node.owner in before:
             before[node.owner] |= held
             held = {node.owner: None}
         reaching[node.name] = held
-    behind = {owner: tuple(other for other, held in before.items() if owner in held) for owner in owners}
-    return {owner: Near(tuple(before[owner]), behind[owner]) for owner in owners}
+    behind: dict[str, list[str]] = {owner: [] for owner in owners}
+    for owner, held in before.items():
+        for other in held:
+            behind[other].append(owner)
+    return {owner: Near(tuple(before[owner]), tuple(behind[owner])) for owner in owners}
 
 
 def _named(
@@ -222,7 +232,10 @@ def _nearest(
         before = dict(found)
         for members in alike:
             places = [found[member] for member in members]
-            anchors = {m: [n for side in near[m] for n in side if n in found and n not in members] for m in members}
+            own = set(members)
+            anchors = {m: [n for side in near[m] for n in side if n in found and n not in own] for m in members}
+            if len(members) * sum(map(len, anchors.values())) > MAX_PAIRS:
+                raise NumjazError(f"{len(members)} alike layers start from one: too many to tell apart; names= does")
             cost = np.array([[sum(apart(p, found[n]) for n in anchors[m]) for p in places] for m in members])
             stay = np.square(np.subtract.outer(np.arange(len(members)), np.arange(len(members))))  # where it is even
             rows, columns = linear_sum_assignment(cost + 1e-3 * stay)
@@ -237,20 +250,27 @@ def _nearest(
     return []
 
 
-def _refuse(members: list[str], rivals: list[str], held: Mapping[str, Shapes], signature: str, source: str) -> None:
+def _refuse(members: list[str], rivals: list[str], needed: Shapes, held: Mapping[str, Shapes], source: str) -> NoReturn:
     known = ", ".join(rivals[:6]) or "none"
     if not rivals:
-        ranks = {len(shape) for shape in _shapes_in(signature)}
-        like = [f"{p} {_signature(s)}" for p, s in held.items() if {len(shape) for shape in s.values()} == ranks]
+        like = [f"{place} {_signature(shapes)}" for place, shapes in held.items() if _ranks(shapes) == _ranks(needed)]
         known = f"none; nearest are {', '.join(like[:3])}" if like else "none"
     raise NumjazError(
-        f"{source}: {', '.join(members[:4])} {'need' if len(members) > 1 else 'needs'} {signature}; "
+        f"{source}: {', '.join(members[:4])} {'need' if len(members) > 1 else 'needs'} {_signature(needed)}; "
         f"candidates in the file: {known}{' (names= chooses)' if rivals else ''}"
     )
 
 
-def _shapes_in(signature: str) -> list[list[str]]:
-    return [[n for n in shape.split(",") if n.strip()] for shape in re.findall(r"\(([^()]*)\)", signature)]
+def _ranks(shapes: Shapes) -> set[int]:
+    return {len(shape) for shape in shapes.values()}
+
+
+def _by_signature(places: Mapping[str, Shapes]) -> dict[str, list[str]]:
+    """The places whose arrays have the same names and shapes."""
+    groups: dict[str, list[str]] = {}
+    for place, shapes in places.items():
+        groups.setdefault(_signature(shapes), []).append(place)
+    return groups
 
 
 def _signature(shapes: Shapes) -> str:

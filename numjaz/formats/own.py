@@ -23,9 +23,9 @@ from numjaz.doors.hdf5 import Hdf5
 from numjaz.doors.output import whole
 from numjaz.doors.text import MAX_JSON, parse_json
 from numjaz.errors import NumjazError
-from numjaz.formats.description import MAX_GOLDEN, by_name, describe, described, golden_of, joined
-from numjaz.layers import Array
-from numjaz.model import Golden, Model
+from numjaz.formats.description import MAX_GOLDEN, by_name, describe, described, golden_of
+from numjaz.layers import Array, Input
+from numjaz.model import Model
 from numjaz.nodes import parameter_table
 
 FORMAT = "numjaz"
@@ -61,24 +61,16 @@ def load(file: Hdf5) -> Model:
     try:
         about = described(values)
         arrays = {name: file.array(f"parameters/{name}", p.shape) for name, p in parameter_table(about.nodes).items()}
-        model = Model(
-            about.nodes,
-            arrays,
-            outputs=about.outputs,
-            classes=about.classes,
-            contract=about.contract,
-            provenance=about.provenance,
-        )
-        golden = Golden(_case(file, "golden/x", model.inputs), _case(file, "golden/y", model.outputs))
-        return model.derive(golden=golden)
+        inputs = sum(isinstance(node.layer, Input) for node in about.nodes)
+        return about.model(arrays, _case(file, "golden/x", inputs), _case(file, "golden/y", len(about.outputs)))
     except NumjazError as error:
         message = str(error)
         raise NumjazError(message if message.startswith(file.path) else f"{where}: {message}") from None
 
 
-def _case(file: Hdf5, place: str, names: tuple[str, ...]) -> Array | dict[str, Array]:
-    places = [place] if len(names) == 1 else [f"{place}/{k}" for k in range(len(names))]
-    return joined([file.array(at, limit=MAX_GOLDEN) for at in places], names)
+def _case(file: Hdf5, place: str, count: int) -> list[Array]:
+    places = [place] if count == 1 else [f"{place}/{k}" for k in range(count)]
+    return [file.array(at, limit=MAX_GOLDEN) for at in places]
 
 
 def _refuse_clashes(model: Model) -> None:

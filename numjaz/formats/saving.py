@@ -96,7 +96,7 @@ def _write_onnx(model: Model, path: str | Path) -> None:
 def format_of(path: str | Path) -> str:
     """The format that a file's ending means."""
     for kind, endings in FORMATS.items():
-        if str(path).lower().endswith(endings or ("\0",)):
+        if str(path).lower().endswith(endings):
             return kind
     known = [ending for endings in FORMATS.values() for ending in endings]
     raise NumjazError(f"{path}: the ending is none of {', '.join(known)}; format= (--to) says what to write")

@@ -28,7 +28,7 @@ from numjaz.layers import (
     PReLU,
     SeparableConv1D,
     SimpleRNN,
-    TimeDistributed,
+    innermost,
 )
 from numjaz.nodes import Node
 
@@ -96,13 +96,6 @@ def module_names(nodes: Iterable[Node]) -> dict[str, str]:
 
 def _accepted(name: str) -> str:
     return name.replace(".", "_") + "_" * (name in RESERVED or name.startswith("_"))
-
-
-def innermost(layer: Layer) -> Layer:
-    """The layer within `TimeDistributed`, whose arrays are that one's; any other layer itself."""
-    while isinstance(layer, TimeDistributed):
-        layer = layer.layer
-    return layer
 
 
 def foreign(layer: Layer, own: Shapes) -> str:

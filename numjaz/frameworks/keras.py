@@ -8,7 +8,7 @@ from numjaz.errors import NumjazError
 from numjaz.formats.keras_writing import configuration, keras_list, plain_dtype
 from numjaz.layers import Normalization
 from numjaz.model import Model
-from numjaz.nodes import owned_parameters
+from numjaz.nodes import layers_by_owner, owned_parameters
 
 try:
     import keras
@@ -37,7 +37,7 @@ def keras_model(model: Model) -> Any:
     major = int(keras.__version__.split(".")[0])
     config = configuration(model.nodes, model.outputs, plain_dtype(model.parameters.values()), major)
     twin = keras.Model.from_config(config["config"])
-    kinds, owned = {node.owner: node.layer for node in model.nodes}, owned_parameters(model.nodes)
+    kinds, owned = layers_by_owner(model.nodes), owned_parameters(model.nodes)
     for layer in keras_list(model.nodes, model.outputs):
         held = [model.parameters[f"{layer.owner}/{name}"] for name in owned[layer.owner]]
         if held:

@@ -12,7 +12,7 @@ import numpy as np
 from numjaz.errors import NumjazError
 from numjaz.formats.torch_names import IGNORED, module_names, to_torch
 from numjaz.model import Model
-from numjaz.nodes import output_key, owned_parameters
+from numjaz.nodes import layers_by_owner, output_key, owned_parameters
 
 try:
     import torch
@@ -37,7 +37,7 @@ class Twin(nn.Module):
         self._names = module_names(model.nodes)
         owned = owned_parameters(model.nodes)
         dtype = np.result_type(np.float32, *model.parameters.values())
-        for owner, layer in {node.owner: node.layer for node in model.nodes}.items():
+        for owner, layer in layers_by_owner(model.nodes).items():
             arrays = {name: model.parameters[f"{owner}/{name}"].astype(dtype) for name in owned[owner]}
             with torch.device("meta"):  # no memory, and no random numbers drawn for weights that are set next
                 module = module_of(layer, owned[owner])

@@ -18,7 +18,7 @@ from numjaz.layers.normalization import BatchNormalization, LayerNormalization, 
 from numjaz.layers.pooling import AveragePooling1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D
 from numjaz.layers.recurrent import GRU, LSTM, Bidirectional, Recurrent, SimpleRNN
 from numjaz.layers.shape import Cropping1D, Flatten, Permute, RepeatVector, Reshape, UpSampling1D, ZeroPadding1D
-from numjaz.layers.wrappers import TimeDistributed
+from numjaz.layers.wrappers import TimeDistributed, innermost
 
 __all__ = [
     "ACTIVATIONS",
@@ -67,6 +67,7 @@ __all__ = [
     "TimeDistributed",
     "UpSampling1D",
     "ZeroPadding1D",
+    "innermost",
     "layer_from_config",
     "register_layer",
 ]

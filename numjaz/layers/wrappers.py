@@ -9,6 +9,13 @@ from numjaz.layers.base import Arrays, Forward, Layer, Parameter, Parameters, Rn
 from numjaz.layers.input import Input
 
 
+def innermost(layer: Layer) -> Layer:
+    """The layer within `TimeDistributed`, however many, whose arrays are that one's; any other layer itself."""
+    while isinstance(layer, TimeDistributed):
+        layer = layer.layer
+    return layer
+
+
 @dataclass(frozen=True)
 class TimeDistributed(Layer):
     """The same layer at every step of the first axis: (N, T, ...) -> (N, T, ...).
