@@ -62,13 +62,16 @@ RENAMED_2 = {"hard_sigmoid_keras2": "hard_sigmoid", "silu": "swish"}
 def keras_names(nodes: Iterable[Node]) -> dict[str, str]:
     """What Keras is to call each owner: its own name, without what Keras takes for a path or a scope."""
     names: dict[str, str] = {}
+    taken: set[str] = set()
+    count: dict[str, int] = {}  # how often a name was given, with its numbers
     for node in nodes:
         if node.owner not in names:
             bare = re.sub(r"[^A-Za-z0-9_.-]", "_", node.owner).lstrip("_.-") or "layer"
-            name, k = bare, 0
-            while name in names.values():
-                name, k = f"{bare}_{k + 1}", k + 1
-            names[node.owner] = name
+            k = count.get(bare, 0)
+            while (name := f"{bare}_{k}" if k else bare) in taken:
+                k += 1
+            names[node.owner], count[bare] = name, k + 1
+            taken.add(name)
     return names
 
 
@@ -180,6 +183,8 @@ def _serialised(layer: Layer, name: str, dtype: str, keras: int, held: Sequence[
         if type(layer).__module__.split(".")[0] != "numjaz":
             raise NumjazError(f"{type(layer).__name__} is a layer of somebody's own, which Keras does not know")
         config = {}
+    if isinstance(layer, TimeDistributed) and len(held) > 1 and keras == 3:
+        raise NumjazError("Keras 3's TimeDistributed takes a layer with one input")
     if isinstance(layer, MultiHeadAttention) and keras == 2:  # which Keras 2 builds from what it says of its inputs
         config |= {"query_shape": held[0], "value_shape": held[1], "key_shape": held[-1]}
     config = {"name": name, "dtype": dtype, **config}

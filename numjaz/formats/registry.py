@@ -7,7 +7,8 @@ from dataclasses import fields
 from typing import Any
 
 from numjaz.errors import NumjazError
-from numjaz.formats.keras_layers import REGISTERED, TRANSLATORS
+from numjaz.formats.keras_classes import TRANSLATORS
+from numjaz.formats.keras_layers import REGISTERED
 from numjaz.layers import Layer, register_layer
 
 

@@ -84,11 +84,12 @@ def module_names(nodes: Iterable[Node]) -> dict[str, str]:
     """
     wanted = {node.owner: _accepted(node.owner) for node in nodes}
     taken = {owner for owner, name in wanted.items() if name == owner}
+    count: dict[str, int] = {}  # how often a name was given, with its numbers
     for owner, base in wanted.items():
-        name, count = base, 1
+        name = base
         while name != owner and name in taken:
-            count += 1
-            name = f"{base}_{count}"
+            count[base] = count.get(base, 1) + 1
+            name = f"{base}_{count[base]}"
         taken.add(name)
         wanted[owner] = name
     return wanted

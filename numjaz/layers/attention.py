@@ -47,9 +47,7 @@ class MultiHeadAttention(Layer):
     def __post_init__(self) -> None:
         check_count(self, "heads", "key_dim")
         check_flag(self, "use_bias", "causal", "scores")
-        for name in ("value_dim", "output"):
-            if getattr(self, name) != 0 or type(getattr(self, name)) is not int:
-                check_count(self, name)
+        check_count(self, "value_dim", "output", low=0)
 
     @property
     def reach(self) -> tuple[int | None, int | None]:

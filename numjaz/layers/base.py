@@ -90,12 +90,14 @@ def under(params: Parameters, prefix: str) -> Parameters:
     return {name[len(prefix) + 1 :]: array for name, array in params.items() if name.startswith(prefix + "/")}
 
 
-def check_count(layer: Layer, *names: str) -> None:
-    """Raise unless the options of these names are whole numbers, 1 or more."""
+def check_count(layer: Layer, *names: str, low: int = 1) -> None:
+    """Raise unless the options of these names are whole numbers, ``low`` or more."""
     for name in names:
         value = getattr(layer, name)
-        if type(value) is not int or not 1 <= value <= 2**31:
-            raise NumjazError(f"{type(layer).__name__}: {name} must be a whole number, 1 or more, not {value!r:.60}")
+        if type(value) is not int or not low <= value <= 2**31:
+            raise NumjazError(
+                f"{type(layer).__name__}: {name} must be a whole number, {low} or more, not {value!r:.60}"
+            )
 
 
 def check_number(layer: Layer, *names: str, low: float = -math.inf, high: float = math.inf) -> None:

@@ -35,8 +35,7 @@ class _Pooling(Layer):
 
     def __post_init__(self) -> None:
         check_count(self, "pool_size")
-        if self.strides != 0 or type(self.strides) is not int:
-            check_count(self, "strides")
+        check_count(self, "strides", low=0)
         check_choice(self, "padding", ("valid", "same"))
 
     @property

@@ -115,7 +115,7 @@ class ZeroPadding1D(_Moving):
     behind: int = 1
 
     def __post_init__(self) -> None:
-        _check_ends(self)
+        check_count(self, "before", "behind", low=0)
 
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         time, channels = sequence(shapes, self)
@@ -133,7 +133,7 @@ class Cropping1D(_Moving):
     behind: int = 1
 
     def __post_init__(self) -> None:
-        _check_ends(self)
+        check_count(self, "before", "behind", low=0)
 
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         time, channels = sequence(shapes, self)
@@ -161,10 +161,3 @@ class UpSampling1D(_Moving):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         return Forward((np.repeat(one(inputs, self), self.size, axis=1),))
-
-
-def _check_ends(layer: ZeroPadding1D | Cropping1D) -> None:
-    for name in ("before", "behind"):
-        value = getattr(layer, name)
-        if type(value) is not int or not 0 <= value <= 2**31:
-            raise NumjazError(f"{type(layer).__name__}: {name} must be a whole number, 0 or more, not {value!r:.60}")

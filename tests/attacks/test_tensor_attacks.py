@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from child import refused, run
-from tensor_attacks import ATTACKS, table, tensor, torch_file
+from tensor_attacks import ATTACKS
+from tensor_builders import table, tensor, torch_file
 
 import numjaz
 
