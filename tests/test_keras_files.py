@@ -13,8 +13,12 @@ import numpy as np
 import pytest
 
 import numjaz
+from numjaz import Node
+from numjaz.architectures.initial import initial_parameters
 from numjaz.formats.keras_config import described
 from numjaz.formats.keras_weights import keras_order
+from numjaz.layers import Dense, Input
+from numjaz.nodes import parameter_table
 
 FOLDERS = sorted(Path(__file__).parent.glob("fixtures/keras-*"))
 FOLDER_IDS = [folder.name for folder in FOLDERS]
@@ -239,3 +243,16 @@ def test_weights_of_cudnn_layers(name: str, architecture: Path | None) -> None:
         model = numjaz.load(CUDNN / name, architecture)
     with np.load(CUDNN / "expected.npz") as expected:
         np.testing.assert_allclose(model.predict(expected["x"]), expected["y"], rtol=0, atol=1e-12)
+
+
+def test_a_configuration_that_is_longer_than_an_attribute(tmp_path: Path) -> None:
+    """HDF5 holds 64 KB in an attribute of fixed length, and any in one of text."""
+    nodes = [Node("input", Input(1))]
+    for k in range(400):
+        nodes.append(Node(f"layer{k}", Dense(1), ((nodes[-1].name, 0),)))
+    model = numjaz.Model(nodes, initial_parameters(parameter_table(nodes), 0))
+    model.save(tmp_path / "m.h5", "keras2")
+    with h5py.File(tmp_path / "m.h5") as file:
+        assert len(file.attrs["model_config"]) > 1 << 16
+    x = np.ones((1, 3, 1))
+    np.testing.assert_array_equal(numjaz.load(tmp_path / "m.h5").predict(x), model.predict(x))

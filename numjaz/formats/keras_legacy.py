@@ -87,11 +87,12 @@ def _found(held: Sequence[str], path: tuple[str, ...], name: str) -> list[str]:
     for weight in held:
         *folders, last = weight.removesuffix(":0").split("/")
         known = path[-1] in folders
-        inner = folders[len(folders) - folders[::-1].index(path[-1]) :] if known else folders
+        inner = folders[len(_down_to(path[-1], folders)) :] if known else folders
         if last in LEAVES.get(leaf, (leaf,)) and (known or len(path) == 1) and _on_side(side, inner):
             found.append(weight)
     if len(found) > 1:  # models in models may use a name again
-        found = [weight for weight in found if _in_order(path[1:], weight.split("/"))] or found
+        alike = [weight for weight in found if _down_to(path[-1], weight.split("/"))[-len(path) :] == list(path)]
+        found = alike or found
     return found
 
 
@@ -106,9 +107,9 @@ def _on_side(side: str, folders: Sequence[str]) -> bool:
     return not side or forward == (side == "forward")
 
 
-def _in_order(names: Sequence[str], folders: Sequence[str]) -> bool:
-    rest = iter(folders)
-    return all(name in rest for name in names)
+def _down_to(name: str, folders: list[str]) -> list[str]:
+    """The folders down to the last one of a name; none where there is none."""
+    return folders[: len(folders) - folders[::-1].index(name)] if name in folders else []
 
 
 def _arrays(

@@ -248,6 +248,8 @@ def _bidirectional(layer: Bidirectional, name: str, dtype: str, keras: int) -> C
     forward, backward = layer.forward_layer, layer.backward_layer
     if forward.go_backwards != backward.go_backwards:
         raise NumjazError("Keras's Bidirectional does not read both ways in one direction")
+    if keras == 2 and forward.use_bias != backward.use_bias:  # it shares the arrays out by halves
+        raise NumjazError("Keras 2 loads a Bidirectional of layers that both have a bias, or neither")
     held = {"layer": _serialised(forward, f"{name}_layer", dtype, keras)}
     if forward != backward or forward.go_backwards:  # of which Keras makes no backward layer itself
         other = _serialised(backward, f"{name}_backward", dtype, keras)
@@ -272,6 +274,8 @@ def _batch_normalization(layer: BatchNormalization, name: str, dtype: str, keras
 
 
 def _layer_normalization(layer: LayerNormalization, name: str, dtype: str, keras: int) -> Config:
+    if min(layer.axis) < 0 < max(layer.axis):  # Keras sorts them as numbers
+        raise NumjazError(f"Keras's LayerNormalization takes axes counted from one end, not {layer.axis}")
     axis = list(layer.axis) if len(layer.axis) > 1 else layer.axis[0]
     return {"epsilon": layer.epsilon, "scale": layer.scale, "center": layer.center, "axis": axis}
 

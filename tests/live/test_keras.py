@@ -117,6 +117,20 @@ def test_a_half_frozen_bidirectional(tmp_path: Path, container: str, frozen: str
     agree(read.activations(x), every_output(model, x), 1e-12)
 
 
+@pytest.mark.skipif(KERAS_2, reason="Keras 2 cannot write two layers of one name into a legacy file")
+@pytest.mark.parametrize("first", [0, 1])
+def test_models_in_models_that_use_a_name_again(tmp_path: Path, first: int) -> None:
+    compute_in("float64")
+    deep = keras.Sequential([keras.layers.Dense(3, name="d")], name="b")
+    parts = [keras.layers.Dense(3, name="d", activation="tanh"), deep]
+    middle = keras.Sequential(parts[::-1] if first else parts, name="a")
+    model = keras.Sequential([middle, keras.layers.Dense(2, name="e")])
+    x = np.random.default_rng(0).standard_normal((2, 5, 3))
+    expected = np.asarray(model(x))
+    model.save(tmp_path / "m.h5")
+    np.testing.assert_allclose(numjaz.load(tmp_path / "m.h5").predict(x), expected, rtol=0, atol=1e-12)
+
+
 def test_a_class_that_is_not_kerass_is_refused(tmp_path: Path) -> None:
     """In an archive; a legacy file names classes without their module, so nobody can tell."""
 
