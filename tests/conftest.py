@@ -1,9 +1,10 @@
-"""What of the tests' folder is no test, and how long property tests search (``--hypothesis-profile=long``)."""
+"""What of the tests' folder is no test, and how long property tests search (``--hypothesis-profile=search``, ``long``)."""
 
 from hypothesis import settings
 
 collect_ignore_glob = ["fixtures/*.py", "matrix/*.py", "keras_*.py", "torch_networks.py", "attacks/measured.py"]
 
 settings.register_profile("short", deadline=None, derandomize=True)  # a change fails or passes for its own reasons
+settings.register_profile("search", deadline=None)
 settings.register_profile("long", deadline=None, max_examples=3000)
 settings.load_profile("short")

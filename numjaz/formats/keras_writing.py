@@ -248,6 +248,8 @@ def _bidirectional(layer: Bidirectional, name: str, dtype: str, keras: int) -> C
     forward, backward = layer.forward_layer, layer.backward_layer
     if forward.go_backwards != backward.go_backwards:
         raise NumjazError("Keras's Bidirectional does not read both ways in one direction")
+    if forward.return_state and forward.STATES != backward.STATES:  # it counts the forward layer's twice
+        raise NumjazError("Keras's Bidirectional gives the states of two layers that have as many")
     if keras == 2 and forward.use_bias != backward.use_bias:  # it shares the arrays out by halves
         raise NumjazError("Keras 2 loads a Bidirectional of layers that both have a bias, or neither")
     held = {"layer": _serialised(forward, f"{name}_layer", dtype, keras)}
