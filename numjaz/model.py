@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import Field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ import numpy as np
 
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError
-from numjaz.layers import Array, Input, Layer, Parameter, Shape
+from numjaz.layers import Array, Input, Parameter, Shape
 from numjaz.nodes import LENGTHS, WINDOW, Node, output_key, output_shapes, owned_parameters, parameter_table, source_of
 
 BLOCK = 128  # windows computed at a time: bounds the memory of `predict`
@@ -177,7 +176,7 @@ class Model:
             shape = ", ".join(" x ".join(map(str, shape)) for shape in made)
             count = sum(int(np.prod(p.shape)) for p in own.values())
             rows.append(
-                [node.name, _brief(node.layer), shape, f"{count:,}", ", ".join(output_key(*s) for s in node.inputs)]
+                [node.name, str(node.layer), shape, f"{count:,}", ", ".join(output_key(*s) for s in node.inputs)]
             )
         sizes = [(int(np.prod(p.shape)), p.trainable) for p in self.parameter_table.values()]
         total, trainable = sum(n for n, _ in sizes), sum(n for n, moved in sizes if moved)
@@ -275,21 +274,3 @@ def _checked_arrays(table: Mapping[str, Parameter], arrays: Mapping[str, Array])
         array.flags.writeable = False
         checked[name] = array
     return checked
-
-
-def _differs(layer: Layer, option: Field[Any]) -> bool:
-    return bool(getattr(layer, option.name) != option.default)
-
-
-def _brief(layer: Layer) -> str:
-    """The layer's name and its options, as far as they differ from their defaults: ``Conv1D(10, 5, relu)``."""
-    options = {field.name: getattr(layer, field.name) for field in fields(layer) if _differs(layer, field)}
-    shown = [
-        (name if value else f"{name}=False")
-        if isinstance(value, bool)
-        else type(value).__name__
-        if isinstance(value, Layer)
-        else str(value)
-        for name, value in options.items()
-    ]
-    return type(layer).__name__ + (f"({', '.join(shown)})" if shown else "")

@@ -17,14 +17,17 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "doors": set(),
     "layers": set(),
     "report": set(),
+    "formula": set(),
+    "planning": set(),
     "nodes": {"layers"},
     "model": {"nodes", "layers", "report", "formats"},  # formats and report through its lazy doors alone
     "architectures": {"model", "nodes", "layers"},
     "formats": {"model", "nodes", "layers", "architectures", "doors"},
+    "audit": {"model", "nodes", "layers", "formula", "planning", "report"},
     "signal": {"doors"},
     "learn": {"model", "layers", "signal"},
     "frameworks": {"model", "nodes", "layers", "formats"},
-    "cli": {"model", "layers", "architectures", "formats", "signal", "learn", "report"},
+    "cli": {"model", "layers", "architectures", "formats", "signal", "learn", "audit", "formula", "report"},
     "contract": set(),
     "errors": set(),
 }

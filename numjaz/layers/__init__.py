@@ -15,6 +15,7 @@ from numjaz.layers.input import Input
 from numjaz.layers.merge import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from numjaz.layers.noise import Dropout
 from numjaz.layers.normalization import BatchNormalization, LayerNormalization, Normalization, Rescaling
+from numjaz.layers.operations import ELEMENTARY, Operations
 from numjaz.layers.pooling import AveragePooling1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D
 from numjaz.layers.recurrent import GRU, LSTM, Bidirectional, Recurrent, SimpleRNN
 from numjaz.layers.shape import Cropping1D, Flatten, Permute, RepeatVector, Reshape, UpSampling1D, ZeroPadding1D
@@ -22,6 +23,7 @@ from numjaz.layers.wrappers import TimeDistributed, innermost
 
 __all__ = [
     "ACTIVATIONS",
+    "ELEMENTARY",
     "ELU",
     "GRU",
     "LSTM",
@@ -51,6 +53,7 @@ __all__ = [
     "MultiHeadAttention",
     "Multiply",
     "Normalization",
+    "Operations",
     "PReLU",
     "Parameter",
     "Permute",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from numjaz.layers.base import (
     check_whole,
     one,
 )
+from numjaz.layers.operations import Operations, elementary
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017
 
@@ -219,6 +222,60 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 """The activations that keep a shape, which any layer may end with."""
 
 
+ONE_BY_ONE: dict[str, dict[str, int]] = {
+    "celu": {"comparisons": 2, "exponentials": 1, "multiplications": 1},
+    "elu": {"comparisons": 2, "exponentials": 1, "multiplications": 1},
+    "exponential": {"exponentials": 1},
+    "gelu": {"multiplications": 2, "additions": 1, "divisions": 1, "errors": 1},
+    "hard_shrink": {"signs": 1, "comparisons": 1},
+    "hard_sigmoid": {"divisions": 1, "additions": 1, "comparisons": 2},
+    "hard_sigmoid_keras2": {"multiplications": 1, "additions": 1, "comparisons": 2},
+    "hard_silu": {"divisions": 1, "additions": 1, "comparisons": 2, "multiplications": 1},
+    "hard_tanh": {"comparisons": 2},
+    "leaky_relu": {"comparisons": 1, "multiplications": 1},
+    "linear": {},
+    "log_sigmoid": {"signs": 4, "comparisons": 1, "exponentials": 1, "logarithms": 1, "additions": 1},
+    "mish": {
+        **{"signs": 2, "comparisons": 1, "exponentials": 1, "logarithms": 1, "additions": 1},
+        **{"tangents": 1, "multiplications": 1},
+    },
+    "relu": {"comparisons": 1},
+    "relu6": {"comparisons": 2},
+    "selu": {"comparisons": 2, "exponentials": 1, "multiplications": 2},
+    "sigmoid": {"signs": 1, "exponentials": 1, "additions": 1, "divisions": 1},
+    "silu": {"signs": 1, "exponentials": 1, "additions": 1, "divisions": 1, "multiplications": 1},
+    "soft_shrink": {"signs": 2, "additions": 1, "comparisons": 1, "multiplications": 1},
+    "softplus": {"signs": 2, "comparisons": 1, "exponentials": 1, "logarithms": 1, "additions": 1},
+    "softsign": {"signs": 1, "additions": 1, "divisions": 1},
+    "sparse_plus": {"comparisons": 2, "additions": 2, "multiplications": 1, "divisions": 1},
+    "sparse_sigmoid": {"additions": 1, "multiplications": 1, "comparisons": 2},
+    "squareplus": {"multiplications": 1, "additions": 2, "roots": 1, "divisions": 1},
+    "tanh": {"tangents": 1},
+    "tanh_shrink": {"tangents": 1, "additions": 1},
+}
+"""What an activation computes for each number."""
+
+
+def activation_operations(name: str, numbers: Any, rows: Any) -> Operations:
+    """What an activation computes for so many numbers, where it looks along so many rows of them."""
+    within = dict(ONE_BY_ONE.get(name, {}))
+    done = Operations(activations={} if name == "linear" else {name: numbers})
+    if name in ("softmax", "log_softmax"):
+        sums = elementary(comparisons=numbers - rows, additions=2 * numbers - rows, exponentials=numbers)
+        rest = elementary(divisions=numbers) if name == "softmax" else elementary(additions=numbers, logarithms=rows)
+        return done + sums + rest
+    if name == "sparsemax_keras":
+        return done + elementary(
+            signs=2 * numbers,
+            sorted=numbers,
+            multiplications=numbers,
+            additions=5 * numbers - 2 * rows,  # partial sums, each less 1, two sums of rows, less 1, the threshold off
+            divisions=rows,
+            comparisons=2 * numbers,
+        )
+    return done + Operations(elementary={kind: n * numbers for kind, n in within.items()})
+
+
 def check_activation(layer: Layer, *names: str) -> None:
     """Raise unless the options of these names are known activations."""
     for name in names:
@@ -245,6 +302,13 @@ class Activation(Layer):
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         return Forward((ACTIVATIONS.get(self.activation, glu)(one(inputs, self)),))
 
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        (shape,) = self.output_shapes(shapes)
+        numbers = batch * math.prod(shape)
+        if self.activation == "glu":
+            return activation_operations("sigmoid", numbers, 0) + elementary(multiplications=numbers)
+        return activation_operations(self.activation, numbers, batch * math.prod(shape[:-1]))
+
 
 @dataclass(frozen=True)
 class ReLU(Layer):
@@ -264,6 +328,12 @@ class ReLU(Layer):
         y = np.where(x >= self.threshold, x, self.negative_slope * (x - self.threshold)).astype(x.dtype)
         return Forward((y if self.max_value is None else np.minimum(y, self.max_value),))
 
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        numbers = batch * math.prod(one(shapes, self))
+        bounds = 1 if self.max_value is None else 2
+        within = elementary(comparisons=bounds * numbers, additions=numbers, multiplications=numbers)
+        return Operations(activations={"relu": numbers}) + within
+
 
 @dataclass(frozen=True)
 class PReLU(Layer):
@@ -282,6 +352,11 @@ class PReLU(Layer):
         x = one(inputs, self)
         return Forward((np.maximum(x, 0) + params["alpha"] * np.minimum(x, 0),))
 
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        numbers = batch * math.prod(one(shapes, self))
+        within = elementary(comparisons=2 * numbers, additions=numbers, multiplications=numbers)
+        return Operations(activations={"prelu": numbers}) + within
+
 
 @dataclass(frozen=True)
 class ELU(Layer):
@@ -294,6 +369,9 @@ class ELU(Layer):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         return Forward((elu(one(inputs, self), self.alpha),))
+
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        return activation_operations("elu", batch * math.prod(one(shapes, self)), 0)
 
 
 @dataclass(frozen=True)
@@ -319,3 +397,9 @@ class Softmax(Layer):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         return Forward((softmax(one(inputs, self), self.axis),))
+
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        shape = one(shapes, self)
+        over = {axis % (len(shape) + 1) - 1 for axis in self.axis}
+        rows = batch * math.prod(n for at, n in enumerate(shape) if at not in over)
+        return activation_operations("softmax", batch * math.prod(shape), rows)

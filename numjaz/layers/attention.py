@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from numjaz.errors import NumjazError
-from numjaz.layers.activation import softmax
+from numjaz.layers.activation import activation_operations, softmax
 from numjaz.layers.base import (
     Array,
     Arrays,
@@ -20,6 +21,7 @@ from numjaz.layers.base import (
     check_count,
     check_flag,
 )
+from numjaz.layers.operations import Operations, biases, elementary
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,23 @@ class MultiHeadAttention(Layer):
         if self.use_bias:
             y = y + params["output/bias"]
         return Forward((y, p) if self.scores else (y,))
+
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        query, value, key = self._inputs(shapes)
+        steps, others = batch * query[0], batch * value[0]
+        narrow, wide = self.heads * self.key_dim, self.heads * (self.value_dim or self.key_dim)
+        (made, *_) = self.output_shapes(shapes)
+        products = {
+            "query/kernel": steps * query[1] * narrow,
+            "key/kernel": others * key[1] * narrow,
+            "value/kernel": others * value[1] * wide,
+            "scores": steps * value[0] * narrow,
+            "values": steps * value[0] * wide,
+            "output/kernel": steps * wide * made[1],
+        }
+        added = biases(self.use_bias, (steps + others) * narrow + others * wide + steps * made[1])
+        scores = activation_operations("softmax", self.heads * steps * value[0], self.heads * steps)
+        return Operations(products) + added + scores + elementary(divisions=steps * narrow)
 
     def _heads(self, params: Parameters, name: str, x: Array) -> Array:
         """(N, T, C) -> (N, T, heads, dim)."""

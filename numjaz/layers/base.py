@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numjaz.errors import NumjazError
+from numjaz.layers.operations import Operations
 
 Array = NDArray[Any]
 Shape = tuple[Any, ...]  # without the batch axis: (T, C) or (C,); T is whatever number was passed
@@ -55,6 +56,10 @@ class Layer:
         """The equations, in the dtype of the inputs."""
         raise NotImplementedError
 
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        """What `forward` computes for so many windows of these shapes; here nothing, the values only move."""
+        return Operations()
+
     @property
     def reach(self) -> tuple[int | None, int | None]:
         """Samples back and ahead that an output depends on; None is all there are.
@@ -62,6 +67,19 @@ class Layer:
         Counted from the sample that the output at t stands over: t itself, or t times the strides.
         """
         return (0, 0)
+
+    def __str__(self) -> str:
+        """The class and the options that differ from their defaults: ``Conv1D(10, 5, relu)``."""
+        shown = []
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if value == option.default:
+                continue
+            if isinstance(value, bool):
+                shown.append(option.name if value else f"{option.name}=False")
+            else:
+                shown.append(type(value).__name__ if isinstance(value, Layer) else str(value))
+        return type(self).__name__ + (f"({', '.join(shown)})" if shown else "")
 
     def config(self) -> dict[str, Any]:
         """The layer as plain values: its class and its options."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from numjaz.errors import NumjazError
-from numjaz.layers.activation import ACTIVATIONS, check_activation
+from numjaz.layers.activation import ACTIVATIONS, activation_operations, check_activation
 from numjaz.layers.base import (
     Array,
     Arrays,
@@ -26,6 +26,7 @@ from numjaz.layers.base import (
     one,
     sequence,
 )
+from numjaz.layers.operations import Operations, biases, elementary
 
 PADDINGS = ("same", "valid", "causal")
 
@@ -102,8 +103,17 @@ class _Convolution(Layer):
 
     def _depthwise(self, x: Array, kernel: Array) -> Array:
         """Each channel on its own: (N, T, C), (k, C, M) -> (N, T, C M)."""
-        y: Array = reduce(np.add, (tap[..., None] * w for tap, w in zip(self._taps(x), kernel, strict=True)))
+        pairs = zip(self._taps(x), kernel, strict=True)
+        y: Array = reduce(np.add, (np.einsum("ntc,cm->ntcm", tap, w) for tap, w in pairs))
         return y.reshape(*y.shape[:2], -1)
+
+    def _walked(self, numbers: Any, matrix: str, macs: Any) -> Operations:
+        """A kernel's walk that makes so many numbers: its taps' products, and their sum."""
+        return Operations({matrix: macs}) + elementary(additions=(self.kernel_size - 1) * numbers)
+
+    def _ending(self, steps: Any, channels: Any) -> Operations:
+        made = activation_operations(self.activation, steps * channels, steps)
+        return biases(self.use_bias, steps * channels) + made
 
     def _ended(self, y: Array, params: Parameters) -> Forward:
         if self.use_bias:
@@ -150,6 +160,12 @@ class Conv1D(_Convolution):
         pairs = zip(self._taps(one(inputs, self)), params["kernel"], strict=True)
         return self._ended(reduce(np.add, (self._product(tap, w) for tap, w in pairs)), params)
 
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        time, channels = sequence(shapes, self)
+        steps = batch * self._time(time)
+        macs = steps * self.kernel_size * (channels // self.groups) * self.filters
+        return self._walked(steps * self.filters, "kernel", macs) + self._ending(steps, self.filters)
+
     def _product(self, x: Array, w: Array) -> Array:
         """One tap's share: (N, T, C) -> (N, T, filters)."""
         if self.groups == 1:
@@ -192,6 +208,11 @@ class DepthwiseConv1D(_Convolution):
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         return self._ended(self._depthwise(one(inputs, self), params["kernel"]), params)
 
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        time, channels = sequence(shapes, self)
+        steps, wide = batch * self._time(time), channels * self.depth_multiplier
+        return self._walked(steps * wide, "kernel", steps * self.kernel_size * wide) + self._ending(steps, wide)
+
 
 @dataclass(frozen=True)
 class SeparableConv1D(_Convolution):
@@ -228,3 +249,10 @@ class SeparableConv1D(_Convolution):
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         y = self._depthwise(one(inputs, self), params["depthwise_kernel"])
         return self._ended(y @ params["pointwise_kernel"][0], params)
+
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        time, channels = sequence(shapes, self)
+        steps, wide = batch * self._time(time), channels * self.depth_multiplier
+        depthwise = self._walked(steps * wide, "depthwise_kernel", steps * self.kernel_size * wide)
+        pointwise = Operations({"pointwise_kernel": steps * wide * self.filters})
+        return depthwise + pointwise + self._ending(steps, self.filters)

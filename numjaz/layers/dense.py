@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
-from numjaz.layers.activation import ACTIVATIONS, check_activation
+from numjaz.layers.activation import ACTIVATIONS, activation_operations, check_activation
 from numjaz.layers.base import Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape, check_count, check_flag, one
+from numjaz.layers.operations import Operations, biases
 
 
 @dataclass(frozen=True)
@@ -33,3 +36,9 @@ class Dense(Layer):
         if self.use_bias:
             y = y + params["bias"]
         return Forward((ACTIVATIONS[self.activation](y),))
+
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        *rows, channels = one(shapes, self)
+        steps = batch * math.prod(rows)
+        made = activation_operations(self.activation, steps * self.units, steps)
+        return Operations({"kernel": steps * channels * self.units}) + biases(self.use_bias, steps * self.units) + made

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from numjaz.errors import NumjazError
 from numjaz.layers.base import Array, Arrays, Forward, Layer, Parameters, Rng, Shape
+from numjaz.layers.operations import Operations, elementary
 
 
 @dataclass(frozen=True)
 class _Merge(Layer):
     """Element by element; an axis of 1 meets any size, and an input of fewer axes gets them after the batch."""
+
+    KIND: ClassVar[str] = "additions"
 
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         if len(shapes) < 2:
@@ -36,6 +40,12 @@ class _Merge(Layer):
 
     def _joined(self, inputs: list[Array]) -> Array:
         raise NotImplementedError
+
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        made: Any = 0  # one input after the other, each meeting what the ones before it made
+        for count in range(2, len(shapes) + 1):
+            made += batch * math.prod(_Merge.output_shapes(self, shapes[:count])[0])
+        return elementary(**{self.KIND: made})
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,8 @@ class Subtract(_Merge):
 class Multiply(_Merge):
     """y = the product of two or more inputs, element by element."""
 
+    KIND = "multiplications"
+
     def _joined(self, inputs: list[Array]) -> Array:
         return reduce(np.multiply, inputs)
 
@@ -74,10 +86,16 @@ class Average(_Merge):
     def _joined(self, inputs: list[Array]) -> Array:
         return reduce(np.add, inputs) / len(inputs)
 
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        (shape,) = self.output_shapes(shapes)
+        return super().operations(shapes, batch) + elementary(divisions=batch * math.prod(shape))
+
 
 @dataclass(frozen=True)
 class Maximum(_Merge):
     """y = the largest of two or more inputs, element by element."""
+
+    KIND = "comparisons"
 
     def _joined(self, inputs: list[Array]) -> Array:
         return reduce(np.maximum, inputs)
@@ -86,6 +104,8 @@ class Maximum(_Merge):
 @dataclass(frozen=True)
 class Minimum(_Merge):
     """y = the smallest of two or more inputs, element by element."""
+
+    KIND = "comparisons"
 
     def _joined(self, inputs: list[Array]) -> Array:
         return reduce(np.minimum, inputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from numjaz.layers.base import (
     check_whole,
     one,
 )
+from numjaz.layers.operations import Operations, elementary
 
 Constant = float | tuple[float, ...]  # one number, or one a channel
 
@@ -91,6 +93,17 @@ class BatchNormalization(Layer):
             y = y + p["beta"]
         return Forward((y,))
 
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        shape = one(shapes, self)
+        (at,) = _kept((self.axis,), shape, self)
+        numbers, channels = batch * math.prod(shape), shape[at]
+        return elementary(
+            additions=channels + (2 if self.center else 1) * numbers,
+            roots=channels,
+            divisions=numbers,
+            multiplications=numbers if self.scale else 0,
+        )
+
 
 @dataclass(frozen=True)
 class LayerNormalization(Layer):
@@ -137,6 +150,18 @@ class LayerNormalization(Layer):
         if self.center:
             y = y + _stretched(params["beta"], kept, x.shape[1:])
         return Forward((y,))
+
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        shape = one(shapes, self)
+        kept = _kept(self.axis, shape, self)
+        numbers = batch * math.prod(shape)
+        rows = batch * math.prod(n for at, n in enumerate(shape) if at not in kept)
+        return elementary(  # two means: sums of a number less than a row has, and a division
+            additions=(4 if self.center else 3) * numbers - rows,
+            roots=rows,
+            divisions=numbers + 2 * rows,
+            multiplications=(2 if self.scale else 1) * numbers,
+        )
 
 
 @dataclass(frozen=True)
@@ -204,6 +229,12 @@ class Normalization(Layer):
         deviation = np.maximum(np.sqrt(variance), np.asarray(self.epsilon, x.dtype))
         return Forward((x * deviation + mean if self.invert else (x - mean) / deviation,))
 
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        numbers = batch * math.prod(one(shapes, self))
+        scaled = elementary(multiplications=numbers) if self.invert else elementary(divisions=numbers)
+        held = math.prod(self.parameters(shapes)["variance"].shape) if self.mean is None else 0
+        return scaled + elementary(additions=numbers, roots=held, comparisons=held)
+
 
 @dataclass(frozen=True)
 class Rescaling(Layer):
@@ -226,6 +257,10 @@ class Rescaling(Layer):
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         x = one(inputs, self)
         return Forward((x * np.asarray(self.scale, x.dtype) + np.asarray(self.offset, x.dtype),))
+
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        numbers = batch * math.prod(one(shapes, self))
+        return elementary(multiplications=numbers, additions=numbers)
 
 
 def _check_constant(layer: Layer, name: str) -> None:

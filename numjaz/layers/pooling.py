@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -23,6 +25,7 @@ from numjaz.layers.base import (
     sequence,
 )
 from numjaz.layers.convolution import output_time, reach_of, zeros_around
+from numjaz.layers.operations import Operations, elementary
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,10 @@ class MaxPooling1D(_Pooling):
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         return Forward((self._pools(one(inputs, self), -np.inf).max(axis=-1),))
 
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        numbers = batch * math.prod(self.output_shapes(shapes)[0])
+        return elementary(comparisons=(self.pool_size - 1) * numbers)
+
 
 @dataclass(frozen=True)
 class AveragePooling1D(_Pooling):
@@ -78,6 +85,10 @@ class AveragePooling1D(_Pooling):
         x = one(inputs, self)
         there = self._pools(np.ones((1, x.shape[1], 1), x.dtype), 0).sum(axis=-1)  # (1, steps, 1)
         return Forward((self._pools(x, 0).sum(axis=-1) / there,))
+
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        numbers = batch * math.prod(self.output_shapes(shapes)[0])
+        return elementary(additions=(self.pool_size - 1) * numbers, divisions=numbers)
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,10 @@ class GlobalAveragePooling1D(_GlobalPooling):
         y = one(inputs, self).swapaxes(1, 2).copy().mean(axis=-1)  # (N, T, C) -> (N, C, T) -> (N, C)
         return Forward((y[:, None] if self.keepdims else y,))
 
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        time, channels = sequence(shapes, self)
+        return elementary(additions=batch * (time - 1) * channels, divisions=batch * channels)
+
 
 @dataclass(frozen=True)
 class GlobalMaxPooling1D(_GlobalPooling):
@@ -113,3 +128,7 @@ class GlobalMaxPooling1D(_GlobalPooling):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         return Forward((one(inputs, self).max(axis=1, keepdims=self.keepdims),))
+
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        time, channels = sequence(shapes, self)
+        return elementary(comparisons=batch * (time - 1) * channels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from numjaz.errors import NumjazError
-from numjaz.layers.activation import ACTIVATIONS, check_activation
+from numjaz.layers.activation import ACTIVATIONS, activation_operations, check_activation
 from numjaz.layers.base import (
     Array,
     Arrays,
@@ -24,6 +25,7 @@ from numjaz.layers.base import (
     check_flag,
     under,
 )
+from numjaz.layers.operations import Operations, biases, elementary
 
 State = tuple[Array, ...]  # each (N, units)
 MERGES = ("concat", "sum", "mul", "ave", "none")
@@ -89,7 +91,7 @@ class Recurrent(Layer):
     def step(self, params: Parameters, state: State, chunk: Array) -> tuple[Array, State]:
         """Outputs (N, t, units) of a chunk (N, t, C), and the state after it."""
         x = self._projected(params, chunk)  # (N, t, C) -> (N, t, gates units)
-        outputs = np.empty((*chunk.shape[:2], self.units), chunk.dtype)
+        outputs = np.empty_like(x, shape=(*chunk.shape[:2], self.units))
         for t in range(chunk.shape[1]):
             state = self._cell(params, x[:, t], state)
             outputs[:, t] = state[0]
@@ -110,6 +112,17 @@ class Recurrent(Layer):
     def _cell(self, params: Parameters, x: Array, state: State) -> State:
         raise NotImplementedError
 
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        time, channels = self._sequence(shapes)
+        steps, columns = batch * time, self.GATES * self.units
+        ahead = Operations({"kernel": steps * channels * columns}) + biases(self.use_bias, steps * columns)
+        back = Operations({"recurrent_kernel": steps * self.units * columns})
+        return ahead + back + self._cell_operations(steps)
+
+    def _cell_operations(self, steps: Any) -> Operations:
+        """What so many steps compute beside the two products and the first bias."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class SimpleRNN(Recurrent):
@@ -128,6 +141,10 @@ class SimpleRNN(Recurrent):
     def _cell(self, params: Parameters, x: Array, state: State) -> State:
         (h,) = state
         return (ACTIVATIONS[self.activation](x + h @ params["recurrent_kernel"]),)
+
+    def _cell_operations(self, steps: Any) -> Operations:
+        numbers = steps * self.units
+        return elementary(additions=numbers) + activation_operations(self.activation, numbers, steps)
 
 
 @dataclass(frozen=True)
@@ -164,6 +181,12 @@ class LSTM(Recurrent):
         enter, forget, candidate, leave = (a[:, k * self.units : (k + 1) * self.units] for k in range(4))
         c = s(forget) * c + s(enter) * f(candidate)
         return s(leave) * f(c), c
+
+    def _cell_operations(self, steps: Any) -> Operations:
+        numbers = steps * self.units
+        gates = 3 * activation_operations(self.recurrent_activation, numbers, steps)
+        states = 2 * activation_operations(self.activation, numbers, steps)
+        return elementary(additions=5 * numbers, multiplications=3 * numbers) + gates + states
 
 
 @dataclass(frozen=True)
@@ -223,6 +246,13 @@ class GRU(Recurrent):
             z, r = s(x[:, :u] + g[:, :u]), s(x[:, u : 2 * u] + g[:, u:])
             n = f(x[:, 2 * u :] + (r * h) @ recurrent[:, 2 * u :])
         return (z * h + (1 - z) * n,)
+
+    def _cell_operations(self, steps: Any) -> Operations:
+        numbers = steps * self.units
+        gates = 2 * activation_operations(self.recurrent_activation, numbers, steps)
+        made = activation_operations(self.activation, numbers, steps)
+        second = biases(self.use_bias and self.reset_after, 3 * numbers)
+        return elementary(additions=5 * numbers, multiplications=3 * numbers) + gates + made + second
 
 
 @dataclass(frozen=True)
@@ -287,6 +317,16 @@ class Bidirectional(Layer):
         if second.return_sequences:
             back = back[:, ::-1]
         return Forward((*self._merged(ahead, back), *states, *ends))
+
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        first, second = (layer.operations(given, batch).under(side) for side, layer, given in self._shares(shapes))
+        numbers = batch * math.prod(self.output_shapes(shapes)[0])
+        merged = {
+            "sum": elementary(additions=numbers),
+            "mul": elementary(multiplications=numbers),
+            "ave": elementary(additions=numbers, divisions=numbers),
+        }
+        return first + second + merged.get(self.merge, Operations())
 
     def _merged(self, ahead: Array, back: Array) -> Arrays:
         match self.merge:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from numjaz.errors import NumjazError
 from numjaz.layers.base import Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape
 from numjaz.layers.input import Input
+from numjaz.layers.operations import Operations
 
 
 def innermost(layer: Layer) -> Layer:
@@ -45,3 +47,6 @@ class TimeDistributed(Layer):
         folded = tuple(x.reshape(-1, *x.shape[2:]) for x in inputs)  # (N, T, ...) -> (N T, ...)
         made = self.layer.forward(params, folded, training=training, rng=rng).outputs
         return Forward(tuple(y.reshape(*inputs[0].shape[:2], *y.shape[1:]) for y in made))
+
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        return self.layer.operations(self._inner(shapes), batch * shapes[0][0])
