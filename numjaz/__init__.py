@@ -1,6 +1,7 @@
 """Neural networks for wearable sensors, run, counted and checked in plain NumPy."""
 
 from numjaz.architectures import jazbat
+from numjaz.audit import count, memory
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError, NumjazWarning
 from numjaz.formats import load, register
@@ -20,8 +21,10 @@ __all__ = [
     "NumjazWarning",
     "Recording",
     "__version__",
+    "count",
     "jazbat",
     "load",
+    "memory",
     "read_recording",
     "register",
     "simulate_gait",

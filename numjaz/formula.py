@@ -16,7 +16,7 @@ class _Rounded:
     up: bool
 
     def __str__(self) -> str:
-        left, right = "⌈⌉" if self.up else "⌊⌋"
+        left, right = ("⌈", "⌉") if self.up else ("⌊", "⌋")
         inner = str(self.of)
         return f"{left}{f'({inner})' if len(self.of.terms) > 1 else inner}/{self.by}{right}"
 

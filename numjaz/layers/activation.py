@@ -286,6 +286,8 @@ def check_activation(layer: Layer, *names: str) -> None:
 class Activation(Layer):
     """An activation that is a node of its own: any by name, or ``glu``, which halves the last axis."""
 
+    OVERWRITES = True
+
     activation: str
 
     def __post_init__(self) -> None:
@@ -314,6 +316,8 @@ class Activation(Layer):
 class ReLU(Layer):
     """y = x from ``threshold`` to ``max_value``, ``negative_slope`` (x - threshold) below, max_value above."""
 
+    OVERWRITES = True
+
     max_value: float | None = None
     negative_slope: float = 0.0
     threshold: float = 0.0
@@ -339,6 +343,8 @@ class ReLU(Layer):
 class PReLU(Layer):
     """y = x where positive, alpha x elsewhere; alpha is an array of the input's shape, 1 on ``shared_axes``."""
 
+    OVERWRITES = True
+
     shared_axes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -362,6 +368,8 @@ class PReLU(Layer):
 class ELU(Layer):
     """y = x where positive, alpha (exp(x) - 1) elsewhere."""
 
+    OVERWRITES = True
+
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
@@ -377,6 +385,8 @@ class ELU(Layer):
 @dataclass(frozen=True)
 class Softmax(Layer):
     """y = exp(x) / sum(exp(x)) over some axes, the batch being axis 0."""
+
+    OVERWRITES = True
 
     axis: tuple[int, ...] = (-1,)
 

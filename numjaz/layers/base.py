@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,8 @@ class Layer:
     Shapes are without the batch axis, channels last: (T, C). Nothing here may branch on T.
     """
 
+    OVERWRITES: ClassVar[bool] = False
+
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """Shapes of the outputs for inputs of these shapes; here, those of the only input."""
         return (one(shapes, self),)
@@ -59,6 +61,15 @@ class Layer:
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         """What `forward` computes for so many windows of these shapes; here nothing, the values only move."""
         return Operations()
+
+    def scratch(self, shapes: tuple[Shape, ...]) -> dict[str, Any]:
+        """Numbers that an implementation may want to hold beside inputs and outputs, by what they are."""
+        return {}
+
+    @property
+    def in_place(self) -> bool:
+        """Whether a row of the output needs no more than the same row of an input: it may be written over it."""
+        return self.OVERWRITES
 
     @property
     def reach(self) -> tuple[int | None, int | None]:

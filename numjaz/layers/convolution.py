@@ -88,6 +88,10 @@ class _Convolution(Layer):
     def _time(self, time: Any) -> Any:
         return output_time(time, self.span, self.strides, self.padding)
 
+    def scratch(self, shapes: tuple[Shape, ...]) -> dict[str, Any]:
+        time, channels = sequence(shapes, self)
+        return {"im2col": self._time(time) * self.kernel_size * channels} if self.kernel_size > 1 else {}
+
     def _taps(self, x: Array) -> Iterator[Array]:
         """For each tap k, the samples that it meets: views of the padded x, (N, steps, C)."""
         steps = self._time(x.shape[1])

@@ -19,6 +19,7 @@ from numjaz.layers.operations import Operations, elementary
 class _Merge(Layer):
     """Element by element; an axis of 1 meets any size, and an input of fewer axes gets them after the batch."""
 
+    OVERWRITES = True
     KIND: ClassVar[str] = "additions"
 
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:

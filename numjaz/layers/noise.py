@@ -13,6 +13,8 @@ KINDS = ("Dropout", "SpatialDropout1D", "AlphaDropout", "GaussianDropout", "Gaus
 class Dropout(Layer):
     """y = x but in training; ``kind`` is what it does there, ``rate`` how much of it."""
 
+    OVERWRITES = True
+
     rate: float = 0.5
     kind: str = "Dropout"
 

@@ -49,6 +49,8 @@ class BatchNormalization(Layer):
     one with statistics of its own, the batch being axis 0.
     """
 
+    OVERWRITES = True
+
     epsilon: float = 1e-3
     momentum: float = 0.99
     scale: bool = True
@@ -112,6 +114,8 @@ class LayerNormalization(Layer):
     ``axis`` are those that mean and variance are taken over, the batch being axis 0: the channels.
     """
 
+    OVERWRITES = True
+
     epsilon: float = 1e-3
     scale: bool = True
     center: bool = True
@@ -173,6 +177,8 @@ class Normalization(Layer):
     number or one for each place on the last of the axes; otherwise they are arrays. ``invert`` turns
     it round: y = x sqrt(variance) + mean.
     """
+
+    OVERWRITES = True
 
     axis: tuple[int, ...] = (-1,)
     mean: Constant | None = None
@@ -239,6 +245,8 @@ class Normalization(Layer):
 @dataclass(frozen=True)
 class Rescaling(Layer):
     """y = x scale + offset; each one number, or one a channel."""
+
+    OVERWRITES = True
 
     scale: Constant
     offset: Constant = 0.0

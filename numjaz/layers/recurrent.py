@@ -119,6 +119,9 @@ class Recurrent(Layer):
         back = Operations({"recurrent_kernel": steps * self.units * columns})
         return ahead + back + self._cell_operations(steps)
 
+    def scratch(self, shapes: tuple[Shape, ...]) -> dict[str, Any]:
+        return {"projections": self._sequence(shapes)[0] * self.GATES * self.units}
+
     def _cell_operations(self, steps: Any) -> Operations:
         """What so many steps compute beside the two products and the first bias."""
         raise NotImplementedError
@@ -327,6 +330,9 @@ class Bidirectional(Layer):
             "ave": elementary(additions=numbers, divisions=numbers),
         }
         return first + second + merged.get(self.merge, Operations())
+
+    def scratch(self, shapes: tuple[Shape, ...]) -> dict[str, Any]:
+        return {"projections": sum(layer.scratch(given)["projections"] for _, layer, given in self._shares(shapes))}
 
     def _merged(self, ahead: Array, back: Array) -> Arrays:
         match self.merge:

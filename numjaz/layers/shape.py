@@ -34,6 +34,8 @@ class _Moving(Layer):
 class Flatten(_Moving):
     """All axes but the batch in one: (N, T, C) -> (N, T C)."""
 
+    OVERWRITES = True
+
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         return ((math.prod(one(shapes, self)),),)
 
@@ -45,6 +47,8 @@ class Flatten(_Moving):
 @dataclass(frozen=True)
 class Reshape(_Moving):
     """The same values in another shape; one axis may be -1, what is left."""
+
+    OVERWRITES = True
 
     target: tuple[int, ...]
 

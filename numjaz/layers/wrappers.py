@@ -48,5 +48,12 @@ class TimeDistributed(Layer):
         made = self.layer.forward(params, folded, training=training, rng=rng).outputs
         return Forward(tuple(y.reshape(*inputs[0].shape[:2], *y.shape[1:]) for y in made))
 
+    def scratch(self, shapes: tuple[Shape, ...]) -> dict[str, Any]:
+        return {kind: shapes[0][0] * n for kind, n in self.layer.scratch(self._inner(shapes)).items()}
+
+    @property
+    def in_place(self) -> bool:
+        return self.layer.in_place
+
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         return self.layer.operations(self._inner(shapes), batch * shapes[0][0])

@@ -1,0 +1,207 @@
+"""Activation memory, each definition by its name and exact."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from numjaz.audit.graph import Graph, best_order
+from numjaz.audit.inventory import item_size
+from numjaz.errors import NumjazError
+from numjaz.layers import Add, Average, Input, Subtract
+from numjaz.model import Model
+from numjaz.nodes import output_key, output_shapes, owned_parameters
+from numjaz.planning import Arena, alive, arena
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is in memory while a node is computed."""
+
+    node: str
+    bytes: int
+    tensors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The bytes of a network's activations under one definition.
+
+    Attributes
+    ----------
+    definition : str
+        Its name.
+    peak_bytes : int
+        The number that the definition gives.
+    timeline : tuple of Step
+        In the order of execution; one step for definitions that are a plain sum.
+    proved : bool
+        Whether no order of the nodes needs less, where the best one was asked for.
+    offsets : dict of str to int
+        Where each tensor lies, for ``arena``.
+    """
+
+    definition: str
+    peak_bytes: int
+    timeline: tuple[Step, ...]
+    proved: bool = True
+    offsets: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def peak(self) -> Step:
+        """The step that needs the most."""
+        return max(self.timeline, key=lambda step: step.bytes)
+
+
+DEFINITIONS: dict[str, str] = {
+    "all": "every tensor at once, what an activation needs whole before it (softmax) counted apart",
+    "parameter_layers": "the outputs of nodes with weights, at once",
+    "torchinfo": "the same twice, as torchinfo's forward/backward pass size",
+    "liveness": "each tensor until its last use",
+    "in_place": "the same, a node's output written over an input of its size that nobody needs any more",
+    "arena": "one block with an offset for each tensor, planned as TensorFlow Lite Micro does",
+    "mcunet": "a weight layer's inputs and outputs, and what waits for a sum behind it, as MCUNet counts",
+    "pair": "the largest inputs and outputs of one node",
+}
+"""What each definition of activation memory counts."""
+BY_ROWS = ("softmax", "log_softmax", "sparsemax_keras")
+ORDERED = ("liveness", "in_place", "arena")
+
+
+def memory(
+    model: Model,
+    definition: str = "liveness",
+    window: int = 256,
+    batch: int = 1,
+    dtype: str = "float32",
+    order: str = "given",
+) -> Memory:
+    """Bytes of activations in one forward pass, by a definition.
+
+    Parameters
+    ----------
+    model : Model
+        Any.
+    definition : str
+        One of `DEFINITIONS`.
+    window, batch : int
+        Samples in the place of every free length; windows at once.
+    dtype : str
+        Of every tensor.
+    order : str
+        ``given``, or ``best``: the order of nodes that needs least, for ``liveness``, ``in_place``, ``arena``.
+
+    Returns
+    -------
+    Memory
+
+    Raises
+    ------
+    NumjazError
+        For unknown names.
+
+    Examples
+    --------
+    >>> import numjaz
+    >>> model = numjaz.jazbat(features=1, classes=6, reduction=6)
+    >>> memory(model, "liveness").peak_bytes // 4
+    49152
+    >>> memory(model, "in_place", order="best").peak_bytes // 4
+    35328
+    """
+    if definition not in DEFINITIONS:
+        raise NumjazError(f"definition {definition!r:.60} is not one of {', '.join(DEFINITIONS)}")
+    if order not in ("given", "best") or (order == "best" and definition not in ORDERED):
+        raise NumjazError(f"order {order!r:.60}: given, or best for {', '.join(ORDERED)}")
+    shapes = output_shapes(model.nodes, window)
+    size = item_size(dtype) * batch
+    graph = Graph.of(model.nodes, model.outputs, {n: [size * math.prod(s) for s in made] for n, made in shapes.items()})
+    if definition in ORDERED:
+        return _ordered(graph, definition, order)
+    return Memory(definition, *PLAIN[definition](graph, [bool(own) for own in _weights(model)]))
+
+
+def _sum(graph: Graph, weights: Sequence[bool]) -> tuple[int, tuple[Step, ...]]:
+    names = [name for name, _ in _listed(graph)]
+    total = sum(size for _, size in _listed(graph))
+    return total, (Step(graph.nodes[-1].name, total, tuple(names)),)
+
+
+def _listed(graph: Graph) -> list[tuple[str, int]]:
+    """Every tensor, the one before a softmax within a layer too: an activation that needs its rows whole."""
+    found = []
+    for node, sizes in zip(graph.nodes, graph.makes, strict=True):
+        if getattr(node.layer, "activation", "") in BY_ROWS and not node.layer.in_place:
+            found.append((f"{node.name} before {node.layer.activation}", sizes[0]))  # type: ignore[attr-defined]
+        found += [(output_key(node.name, k), size) for k, size in enumerate(sizes)]
+    return found
+
+
+def _of_weights(graph: Graph, weights: Sequence[bool], times: int = 1) -> tuple[int, tuple[Step, ...]]:
+    pairs = [(node.name, sum(sizes)) for node, sizes, has in zip(graph.nodes, graph.makes, weights, strict=True) if has]
+    total = times * sum(size for _, size in pairs)
+    return total, (Step(graph.nodes[-1].name, total, tuple(name for name, _ in pairs)),)
+
+
+def _pairs(graph: Graph, weights: Sequence[bool], residual: bool = False) -> tuple[int, tuple[Step, ...]]:
+    """Each node's inputs and outputs; with ``residual`` of weight layers, and what waits for a sum behind them."""
+    steps = []
+    for v, node in enumerate(graph.nodes):
+        if isinstance(node.layer, Input) or (residual and not weights[v]):
+            continue
+        held = {*graph.needs[v], *((v, k) for k in range(len(graph.makes[v])))}
+        if residual:
+            held |= {t for t, readers in graph.readers.items() if t[0] < v and any(_sums(graph, r, v) for r in readers)}
+        size = sum(graph.makes[u][k] for u, k in held)
+        steps.append(Step(node.name, size, tuple(output_key(graph.nodes[u].name, k) for u, k in sorted(held))))
+    return max((step.bytes for step in steps), default=0), tuple(steps)
+
+
+def _sums(graph: Graph, reader: int, v: int) -> bool:
+    return reader > v and isinstance(graph.nodes[reader].layer, (Add, Average, Subtract))
+
+
+PLAIN: dict[str, Callable[[Graph, Sequence[bool]], tuple[int, tuple[Step, ...]]]] = {
+    "all": _sum,
+    "parameter_layers": _of_weights,
+    "torchinfo": partial(_of_weights, times=2),
+    "mcunet": partial(_pairs, residual=True),
+    "pair": _pairs,
+}
+
+
+def scratch(model: Model, window: int = 256, batch: int = 1, dtype: str = "float32") -> dict[str, dict[str, int]]:
+    """Bytes that an implementation may want beside the activations, by node.
+
+    ``projections``: a recurrent layer's products with the input, for all steps at once. ``im2col``: a
+    convolution's samples laid out tap by tap, so that one product does.
+    """
+    made = output_shapes(model.nodes, window)
+    size = item_size(dtype) * batch
+    found = {}
+    for node in model.nodes:
+        if not isinstance(node.layer, Input):
+            wanted = node.layer.scratch(tuple(made[name][k] for name, k in node.inputs))
+            if wanted:
+                found[node.name] = {kind: size * n for kind, n in wanted.items()}
+    return found
+
+
+def _weights(model: Model) -> list[bool]:
+    owned = owned_parameters(model.nodes)
+    return [bool(owned[node.owner]) for node in model.nodes]
+
+
+def _ordered(graph: Graph, definition: str, order: str) -> Memory:
+    in_place = definition == "in_place"
+    steps, proved = (list(range(len(graph.nodes))), True) if order == "given" else best_order(graph, in_place)
+    tensors = graph.tensors(steps, in_place)
+    sums = alive(tensors, len(steps))
+    named = [tuple(t.name for t in tensors if t.first <= k <= t.last and t.size) for k in range(len(steps))]
+    timeline = tuple(Step(graph.nodes[node].name, sums[k], named[k]) for k, node in enumerate(steps))
+    if definition != "arena":
+        return Memory(definition, max(sums), timeline, proved)
+    planned: Arena = arena(tensors)
+    return Memory(definition, planned.size, timeline, proved, planned.offsets)
