@@ -11,6 +11,7 @@ from random_models import cases
 import numjaz
 from numjaz import Node, NumjazError, count
 from numjaz.architectures.initial import initial_parameters
+from numjaz.audit.symbols import symbolic
 from numjaz.formula import Formula
 from numjaz.layers import Dense, Input
 from numjaz.nodes import parameter_table
@@ -87,3 +88,22 @@ def test_shared_arrays_count_once_and_compute_twice() -> None:
 def test_what_is_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(NumjazError, match=said):
         count(numjaz.jazbat(), **options)
+
+
+@given(cases())
+def test_symbols_stand_for_the_numbers(case: tuple[numjaz.Model, Any]) -> None:
+    model, _ = case
+    try:
+        numbers = {row.node: row.macs for row in count(model, window=5040).rows}
+        found = symbolic(model, 5040)
+    except NumjazError:
+        assume(False)
+    assert {each.node: each.macs.at(each.values) for each in found} == {node: n for node, n in numbers.items() if n}
+
+
+def test_the_symbols_of_the_papers_equations() -> None:
+    found = {each.node: each for each in symbolic(numjaz.jazbat(features=3))}
+    assert str(found["bigru"].macs) == "6·T·h·(F + h)"
+    assert found["bigru"].values == {"T": 256, "F": 3, "h": 32}
+    assert str(found["module1_branch5"].macs) == "C·D·T·k"
+    assert str(found["classes"].macs) == "C·n"

@@ -58,27 +58,21 @@ def test_scratch() -> None:
 def network(seed: int) -> numjaz.Model:
     """A small graph of vectors: sums, joins, what can be written in place and what cannot; several ends."""
     rng = random.Random(seed)
-    nodes, width = [], {}
+    nodes: list[Node] = []
+    width: dict[str, int] = {}
+    kinds = rng.choice([[Dense], [Dense, Activation], [Dense, Activation, Add], [Dense, Activation, Add, Concatenate]])
     for k in range(rng.randint(3, 8)):
-        name, layer, read = (
-            f"n{k}",
-            rng.choice([Activation("relu"), Dense(rng.randint(1, 9)), Add(), Concatenate()]),
-            [],
-        )
-        if k == 0 or rng.random() < 0.1:
-            layer = Input(rng.randint(1, 9), ())
-        else:
-            read = [rng.choice(list(width))]
-            alike = [other for other in width if width[other] == width[read[0]]]
-            read += [rng.choice(alike)] if isinstance(layer, Add) else []
-            read += [rng.choice(list(width))] if isinstance(layer, Concatenate) else []
-        nodes.append(Node(name, layer, tuple((other, 0) for other in read)))
-        made = (
-            sum(width[other] for other in read)
-            if isinstance(layer, Concatenate)
-            else width.get(read[0] if read else "")
-        )
-        width[name] = getattr(layer, "units", getattr(layer, "features", made))
+        kind = Input if k == 0 or rng.random() < 0.1 else rng.choice(kinds)
+        read = [] if kind is Input else [rng.choice(list(width))]
+        if kind is Add:
+            read.append(rng.choice([other for other in width if width[other] in (1, width[read[0]])]))
+        if kind is Concatenate:
+            read.append(rng.choice(list(width)))
+        sizes = [width[name] for name in read]
+        made = {Dense: rng.choice([1, 5, 9, 20]), Input: rng.randint(1, 9), Concatenate: sum(sizes)}
+        width[f"n{k}"] = made.get(kind, max(sizes, default=0))
+        options = {Dense: [width[f"n{k}"]], Input: [width[f"n{k}"], ()], Activation: ["relu"]}.get(kind, [])
+        nodes.append(Node(f"n{k}", kind(*options), tuple((name, 0) for name in read)))
     used = {source for node in nodes for source, _ in node.inputs}
     outputs = [name for name in width if name not in used or rng.random() < 0.2]
     return numjaz.Model(nodes, initial_parameters(parameter_table(nodes), 0), outputs=outputs)
@@ -100,7 +94,7 @@ def orders(graph: Graph) -> Iterator[list[int]]:
 @pytest.mark.parametrize("in_place", [False, True])
 def test_the_best_order_is_the_best_of_all(in_place: bool) -> None:
     better = 0
-    for seed in range(200):
+    for seed in (*range(200), 289, 1454, 1504, 2603, 10765):  # the last five: where what may be overwritten decides
         model = network(seed)
         sizes = {name: [4 * shape[-1]] for name, shape in model.shapes().items()}
         graph = Graph.of(model.nodes, model.outputs, sizes)
@@ -173,8 +167,8 @@ def test_mcunet_and_pairs() -> None:
 
 
 def test_a_gap_that_just_fits_is_used() -> None:
-    tensors = [Tensor("a", 8, 0, 1), Tensor("b", 8, 0, 0), Tensor("c", 6, 0, 2), Tensor("d", 8, 1, 2)]
-    assert arena(tensors).size == 22
+    tensors = [Tensor("a", 8, 0, 0), Tensor("b", 8, 0, 1), Tensor("c", 8, 1, 1)]
+    assert arena(tensors).offsets == {"a": 0, "b": 8, "c": 0}
 
 
 TENSORS = st.lists(

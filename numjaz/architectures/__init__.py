@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from numjaz.architectures.jazbat import jazbat
+from numjaz.errors import NumjazError
 from numjaz.model import Model
 
 BUILDERS: dict[str, Callable[..., Model]] = {"jazbat": jazbat}
 """The builders by the names that ``architecture=`` takes."""
 
-__all__ = ["BUILDERS", "jazbat"]
+__all__ = ["BUILDERS", "build", "jazbat"]
+
+
+def build(name: str, options: Mapping[str, Any]) -> Model:
+    """A builder's network; `NumjazError` names an option that it has not."""
+    try:
+        return BUILDERS[name](**options)
+    except TypeError as error:
+        raise NumjazError(f"architecture {name}: {error}") from None

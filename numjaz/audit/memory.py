@@ -56,13 +56,13 @@ class Memory:
 
 
 DEFINITIONS: dict[str, str] = {
-    "all": "every tensor at once, what an activation needs whole before it (softmax) counted apart",
-    "parameter_layers": "the outputs of nodes with weights, at once",
-    "torchinfo": "the same twice, as torchinfo's forward/backward pass size",
+    "all": "every tensor at once, and what a softmax reads",
+    "parameter_layers": "outputs of nodes with weights, at once",
+    "torchinfo": "the same twice, as its forward/backward pass size",
     "liveness": "each tensor until its last use",
-    "in_place": "the same, a node's output written over an input of its size that nobody needs any more",
-    "arena": "one block with an offset for each tensor, planned as TensorFlow Lite Micro does",
-    "mcunet": "a weight layer's inputs and outputs, and what waits for a sum behind it, as MCUNet counts",
+    "in_place": "the same, outputs written over inputs that end",
+    "arena": "one block, planned as TensorFlow Lite Micro does",
+    "mcunet": "a weight layer's input, output, waiting residual",
     "pair": "the largest inputs and outputs of one node",
 }
 """What each definition of activation memory counts."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from numjaz.architectures import BUILDERS
+from numjaz.architectures import BUILDERS, build
 from numjaz.doors.hdf5 import SIGNATURE, Hdf5
 from numjaz.doors.regular import open_regular
 from numjaz.errors import NumjazError
@@ -112,10 +112,7 @@ def _read(path: Path, network: Model | None, names: Names, key: str | None) -> M
 
 def _architecture(architecture: str | Path | Model | None, options: dict[str, Any]) -> Model | None:
     if isinstance(architecture, str) and architecture in BUILDERS:
-        try:
-            return BUILDERS[architecture](**options)
-        except TypeError as error:
-            raise NumjazError(f"architecture {architecture}: {error}") from None
+        return build(architecture, options)
     if options:
         raise NumjazError(
             f"option {next(iter(options))!r} goes with a builder's name as architecture ({', '.join(BUILDERS)})"

@@ -1,0 +1,87 @@
+"""What each node computes, as a formula in its own symbols."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any, NamedTuple
+
+from numjaz.errors import NumjazError
+from numjaz.formula import Formula
+from numjaz.layers import Bidirectional, Dense, Input, Layer, Shape, TimeDistributed
+from numjaz.model import Model
+from numjaz.nodes import output_shapes
+
+SYMBOLS = {
+    "units": "h",
+    "filters": "D",
+    "kernel_size": "k",
+    "depth_multiplier": "M",
+    "heads": "H",
+    "key_dim": "d",
+    "value_dim": "v",
+}
+"""What an option is called in formulas; T are samples, F a network's features, C channels that a node reads."""
+
+
+class Symbolic(NamedTuple):
+    """A node's multiply-accumulates as a formula, and what its symbols are in this network."""
+
+    node: str
+    macs: Formula
+    values: dict[str, int]
+
+
+def symbolic(model: Model, window: int = 256) -> list[Symbolic]:
+    """The formula of every node that multiplies and accumulates.
+
+    Each is written in the node's own symbols (`SYMBOLS`), so that ``h`` may mean other numbers in other nodes.
+
+    Examples
+    --------
+    >>> import numjaz
+    >>> symbolic(numjaz.jazbat(features=1))[0]
+    Symbolic(node='bigru', macs=6·T·h·(F + h), values={'T': 256, 'F': 1, 'h': 32})
+    """
+    T = Formula.symbol("T")
+    made = output_shapes(model.nodes, T)  # type: ignore[arg-type]
+    inputs = {node.name for node in model.nodes if isinstance(node.layer, Input)}
+    found = []
+    for node in model.nodes:
+        if isinstance(node.layer, Input):
+            continue
+        shapes = tuple(made[name][k] for name, k in node.inputs)
+        width = "F" if any(name in inputs for name, _ in node.inputs) else "C"
+        formula, values = _formula(node.layer, shapes, width)
+        if formula != 0:
+            known = {"T": window, **values}
+            found.append(Symbolic(node.name, formula, {s: known[s] for s in known if s in formula.symbols}))
+    return found
+
+
+def _formula(layer: Layer, shapes: tuple[Shape, ...], width: str) -> tuple[Formula, dict[str, int]]:
+    """With every symbol that the layer takes; with T alone where one of them would have to be a number."""
+    values = {width: shapes[0][-1]} if isinstance(shapes[0][-1], int) else {}
+    try:
+        wide = tuple(
+            (*shape[:-1], Formula.symbol(width)) if shape[-1] == values.get(width) else shape for shape in shapes
+        )
+        return Formula.of(_named(layer, values).operations(wide).total_macs), values
+    except (NumjazError, TypeError):
+        return Formula.of(layer.operations(shapes).total_macs), {}
+
+
+def _named(layer: Layer, values: dict[str, int]) -> Layer:
+    """The layer with symbols for its options, noting what they stand for. Not one to run."""
+    if isinstance(layer, TimeDistributed):
+        return replace(layer, layer=_named(layer.layer, values))
+    if isinstance(layer, Bidirectional):
+        sides = (_named(side, values) for side in (layer.forward_layer, layer.backward_layer))
+        return replace(layer, forward_layer=next(sides), backward_layer=next(sides))  # type: ignore[arg-type]
+    made = object.__new__(type(layer))
+    for option in fields(layer):
+        value: Any = getattr(layer, option.name)
+        symbol = "n" if isinstance(layer, Dense) and option.name == "units" else SYMBOLS.get(option.name)
+        if symbol and value and values.setdefault(symbol, value) == value:
+            value = Formula.symbol(symbol)
+        object.__setattr__(made, option.name, value)
+    return made

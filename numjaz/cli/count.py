@@ -1,0 +1,151 @@
+"""Count what a network computes and holds: multiply-accumulates, parameters, activation memory, node by node.
+
+Nothing is run. --symbolic prints each node's multiply-accumulates as a formula; --operations all that is
+computed, to the last addition; --memory the activations under each definition.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from numjaz.architectures import BUILDERS, build
+from numjaz.audit import DEFINITIONS, Count, count, memory
+from numjaz.audit.memory import ORDERED
+from numjaz.audit.symbols import symbolic
+from numjaz.cli.options import add_file_options, load_file, parsed_architecture
+from numjaz.cli.output import json_line
+from numjaz.errors import NumjazError
+from numjaz.layers import ELEMENTARY
+from numjaz.model import Model
+from numjaz.report import table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "model",
+        metavar="MODEL|FILE|BUILDER",
+        help="a shipped network, a file, or a builder: jazbat:features=3,reduction=6",
+    )
+    add_file_options(parser)
+    parser.add_argument("--window", type=int, metavar="N", help="samples (default: the network's own, or 256)")
+    parser.add_argument("--batch", type=int, default=1, metavar="N", help="windows at once (default 1)")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--symbolic", action="store_true", help="formulas in the place of numbers")
+    shown.add_argument("--operations", action="store_true", help="everything that is computed, by kind")
+    shown.add_argument("--memory", action="store_true", help="activation memory by every definition")
+    parser.add_argument("--json", action="store_true", help="one JSON object with all of it")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run the command."""
+    name, options = parsed_architecture(args.model)
+    model = build(name, options) if name in BUILDERS and not args.architecture else load_file(args, args.model)
+    window = args.window if args.window is not None else model.contract.window if model.contract else 256
+    if window < 1 or args.batch < 1:
+        raise NumjazError("--window and --batch must be 1 or more")
+    counted = count(model, window=window, batch=args.batch)
+    if args.json:
+        print(json_line(_everything(model, counted, window, args.batch)))
+    elif args.symbolic:
+        print(_formulas(model, window, counted))
+    elif args.operations:
+        print(_operations(counted))
+    elif args.memory:
+        print(_memory(model, window, args.batch))
+    else:
+        print(_nodes(counted, window, args.batch))
+    return 0
+
+
+def _nodes(counted: Count, window: int, batch: int) -> str:
+    rows = [
+        [
+            row.node,
+            row.layer if len(row.layer) <= 34 else row.layer[:33] + "…",
+            ", ".join(" x ".join(map(str, shape)) for shape in row.shapes),
+            f"{row.parameters:,}",
+            f"{row.macs:,}",
+            f"{100 * row.macs / counted.macs:.1f} %" if counted.macs else "",
+        ]
+        for row in counted.rows
+    ]
+    text = table(["node", "layer", "output", "parameters", "MACs", "share"], rows, right=(3, 4, 5))
+    windows = "window" if batch == 1 else "windows"
+    return (
+        f"{text}\n{counted.macs:,} multiply-accumulates of matrix products ({counted.convention}) "
+        f"in {batch:,} {windows} of {window:,} samples\n"
+        f"{counted.parameters:,} parameters, {counted.trainable:,} of them trainable"
+    )
+
+
+def _formulas(model: Model, window: int, counted: Count) -> str:
+    rows = []
+    for found in symbolic(model, window):
+        where = " ".join(f"{symbol}={n}" for symbol, n in found.values.items())
+        rows.append([found.node, str(found.macs), where, f"{found.macs.at(found.values):,}"])
+    text = table(["node", "MACs", "where", "here"], rows, right=(3,))
+    return f"{text}\n{counted.macs:,} in all; T samples, F features, C channels read"
+
+
+def _operations(counted: Count) -> str:
+    total = counted.operations
+    by_matrix: dict[str, int] = {}
+    for matrix, n in total.macs.items():
+        kind = matrix.rpartition("/")[2]
+        by_matrix[kind] = by_matrix.get(kind, 0) + n
+    rows = [[f"multiply-accumulates with {kind}", f"{n:,}"] for kind, n in by_matrix.items()]
+    rows += [[kind, f"{total.elementary[kind]:,}"] for kind in ELEMENTARY if total.elementary.get(kind)]
+    rows += [[f"evaluations of {kind}", f"{n:,}"] for kind, n in total.activations.items()]
+    return (
+        table(["operation", "count"], rows, right=(1,)) + "\nwhat an activation computes is counted by its kind as well"
+    )
+
+
+def _memory(model: Model, window: int, batch: int) -> str:
+    rows = []
+    for definition, meaning in DEFINITIONS.items():
+        found = memory(model, definition, window, batch)
+        rows.append([definition, "given", *_sizes(found.peak_bytes), meaning])
+        if definition in ORDERED:
+            best = memory(model, definition, window, batch, order="best")
+            proof = "no order of the nodes needs less" if best.proved else "the best order that was found"
+            rows.append([definition, "best", *_sizes(best.peak_bytes), proof])
+    peak = memory(model, "liveness", window, batch).peak
+    text = table(["definition", "order", "numbers", "KiB", "what it counts"], rows, right=(2, 3))
+    return f"{text}\nfloat32; the liveness peak is at {peak.node}: {', '.join(peak.tensors)}"
+
+
+def _sizes(size: int) -> list[str]:
+    return [f"{size // 4:,}", f"{size / 1024:,.1f}"]
+
+
+def _everything(model: Model, counted: Count, window: int, batch: int) -> dict[str, Any]:
+    found = {each: memory(model, each, window, batch) for each in DEFINITIONS}
+    return {
+        "convention": counted.convention,
+        "window": window,
+        "batch": batch,
+        "macs": counted.macs,
+        "parameters": counted.parameters,
+        "trainable": counted.trainable,
+        "rows": [
+            {
+                "node": row.node,
+                "layer": row.layer,
+                "shapes": [list(shape) for shape in row.shapes],
+                "parameters": row.parameters,
+                "trainable": row.trainable,
+                "macs": row.macs,
+                "weight_bytes": row.weight_bytes,
+                "output_bytes": row.output_bytes,
+                "macs_by_matrix": dict(row.operations.macs),
+                "activations": dict(row.operations.activations),
+                "elementary": dict(row.operations.elementary),
+            }
+            for row in counted.rows
+        ],
+        "formulas": {each.node: str(each.macs) for each in symbolic(model, window)},
+        "memory": {each: held.peak_bytes for each, held in found.items()},
+    }

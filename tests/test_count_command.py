@@ -1,0 +1,94 @@
+"""``numjaz count``: what it prints is what the library counts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import numjaz
+from numjaz.cli import main
+
+Capture = pytest.CaptureFixture[str]
+NETWORK = "jazbat:features=1,classes=6,reduction=6"
+
+
+def printed(capsys: Capture, *command: str, code: int = 0) -> str:
+    assert main(["count", *command]) == code
+    return capsys.readouterr().out
+
+
+def test_the_table_of_nodes(capsys: Capture) -> None:
+    lines = printed(capsys, NETWORK).splitlines()
+    assert lines[2].split() == [
+        "bigru",
+        "Bidirectional(GRU,",
+        "GRU)",
+        *["256", "x", "64", "6,720", "1,622,016", "23.3", "%"],
+    ]
+    assert "6,955,044 multiply-accumulates" in lines[-2]
+    assert lines[-1] == "28,360 parameters, 28,232 of them trainable"
+    assert max(map(len, lines)) <= 100
+
+
+def test_formulas(capsys: Capture) -> None:
+    lines = printed(capsys, NETWORK, "--symbolic").splitlines()
+    assert lines[1].split() == ["bigru", "6·T·h·(F", "+", "h)", "T=256", "F=1", "h=32", "1,622,016"]
+    here = [int(line.split()[-1].replace(",", "")) for line in lines[1:-1]]
+    assert lines[-1].startswith(f"{sum(here):,} in all")
+
+
+def test_operations(capsys: Capture) -> None:
+    rows = dict(line.rsplit(None, 1) for line in printed(capsys, NETWORK, "--operations").splitlines()[1:-1])
+    assert rows["evaluations of sigmoid"] == f"{2 * 2 * 256 * 32:,}"
+    assert rows["biases"] == f"{98_304 + 130_560 + 6:,}"  # the GRU's two a gate, the convolutions', the last layer's
+
+
+def test_memory(capsys: Capture) -> None:
+    lines = printed(capsys, NETWORK, "--memory").splitlines()
+    rows = {tuple(line.split()[:2]): line.split()[2] for line in lines[1:-1]}
+    assert rows["all", "given"] == "220,434"
+    assert rows["liveness", "given"] == "49,152"
+    assert rows["in_place", "best"] == "35,328"
+    assert max(map(len, lines)) <= 100
+
+
+def test_json(capsys: Capture) -> None:
+    held = json.loads(printed(capsys, NETWORK, "--json", "--window", "64", "--batch", "2"))
+    model = numjaz.jazbat(features=1, classes=6, reduction=6)
+    counted = numjaz.count(model, window=64, batch=2)
+    assert {key: held[key] for key in ("macs", "parameters", "trainable")} == {
+        "macs": counted.macs,
+        "parameters": 28_360,
+        "trainable": 28_232,
+    }
+    assert [row["macs"] for row in held["rows"]] == [row.macs for row in counted.rows]
+    assert sum(row["output_bytes"] for row in held["rows"]) + 4 * 2 * 6 == held["memory"]["all"]
+    assert held["formulas"]["classes"] == "C·n"
+
+
+def test_a_file_and_its_own_window(tmp_path: Path, capsys: Capture) -> None:
+    contract = numjaz.Contract(features=("magnitude",), rate_hz=20.0, magnitude="minus_g", window=64, hop=32)
+    numjaz.jazbat(units=4, contract=contract).save(tmp_path / "m.h5")
+    assert "in 1 window of 64 samples" in printed(capsys, str(tmp_path / "m.h5"))
+    np.savez(tmp_path / "w.npz", a=np.zeros(3))
+    assert main(["count", str(tmp_path / "w.npz")]) == 2
+    assert "holds weights and no architecture" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["jazbat", "--window", "0"], "--window and --batch must be 1 or more"),
+        (["jazbat:bogus=3"], "architecture jazbat: jazbat() got an unexpected keyword argument 'bogus'"),
+        (["nothere"], "No such file"),
+        (["jazbat", "--memory", "--symbolic"], "not allowed with"),
+    ],
+)
+def test_what_cannot_be_is_one_line(command: list[str], said: str, capsys: Capture) -> None:
+    assert main(["count", *command]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert said in error
