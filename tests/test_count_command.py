@@ -52,6 +52,8 @@ def test_memory(capsys: Capture) -> None:
     assert rows["all", "given"] == "220,434"
     assert rows["liveness", "given"] == "49,152"
     assert rows["in_place", "best"] == "35,328"
+    readme = Path(__file__).parent.parent / "README.md"
+    assert "\n".join(lines) in readme.read_text(encoding="utf-8")
     assert max(map(len, lines)) <= 100
 
 
