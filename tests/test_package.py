@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import json
 import subprocess
 import sys
@@ -104,6 +105,13 @@ def test_public_names_are_documented() -> None:
     for name in numjaz.__all__:
         if name != "__version__":
             assert getattr(numjaz, name).__doc__, name
+
+
+def test_every_room_is_in_the_wheel() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT.parent / "setup.cfg", encoding="utf-8")
+    rooms = {".".join(path.parent.relative_to(ROOT.parent).parts) for path in ROOT.rglob("__init__.py")}
+    assert set(setup["options"]["packages"].split()) == rooms | {"numjaz.weights"}
 
 
 def test_the_version_is_one() -> None:

@@ -82,7 +82,8 @@ def _plain(layer: Layer, module: nn.Module, inputs: Tensors) -> Tensors:
 
 def _padded(x: Tensor, span: int, strides: int, padding: str, fill: float = 0.0) -> Tensor:
     """(N, T, C) -> (N, C, before + T + behind)."""
-    return functional.pad(x.transpose(1, 2), zeros_around(x.shape[1], span, strides, padding), value=fill)
+    around = zeros_around(int(x.shape[1]), span, strides, padding)  # numbers, also where torch traces
+    return functional.pad(x.transpose(1, 2), around, value=fill)
 
 
 def _steps(layer: Convolution, groups: int, bias: bool) -> dict[str, Any]:
