@@ -57,6 +57,28 @@ def test_memory(capsys: Capture) -> None:
     assert max(map(len, lines)) <= 100
 
 
+def test_conventions_side_by_side(capsys: Capture) -> None:
+    lines = printed(capsys, NETWORK, "--convention", "all").splitlines()
+    assert lines[1].split()[-2] == "6,955,044"
+    assert "torchinfo     torchinfo 1.8.0                  7,184,042  mult-adds" in lines
+    readme = Path(__file__).parent.parent / "README.md"
+    assert "\n".join(lines[: lines.index("")]) in readme.read_text(encoding="utf-8")
+    more = [int(line.split()[1].replace(",", "")) for line in lines if line.startswith("thop") and "thop 0" not in line]
+    assert sum(more) == 7_235_114 - 6_955_044
+    held = json.loads(printed(capsys, NETWORK, "--convention", "all", "--json"))["conventions"]
+    assert (held["matmul"], held["thop"], held["flopcounter"]) == (6_955_044, 7_235_114, 13_910_088)
+    assert "7,235,114 by thop" in printed(capsys, NETWORK, "--convention", "thop")
+
+
+def test_what_no_tool_speaks_of_is_named(capsys: Capture) -> None:
+    assert main(["count", "jazbat:reset_after=false", "--convention", "all", "--json"]) == 0
+    out, error = capsys.readouterr()
+    assert json.loads(out)["conventions"]["thop"] is None
+    assert "note: thop: node 'bigru': GRU" in error
+    assert main(["count", "jazbat:reset_after=false", "--convention", "thop"]) == 2
+    assert "torch has no such module" in capsys.readouterr().err
+
+
 def test_json(capsys: Capture) -> None:
     held = json.loads(printed(capsys, NETWORK, "--json", "--window", "64", "--batch", "2"))
     model = numjaz.jazbat(features=1, classes=6, reduction=6)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from counting_networks import NETWORKS
 from hypothesis import assume, given
 from random_models import cases
 
 import numjaz
 from numjaz import Node, NumjazError, count
 from numjaz.architectures.initial import initial_parameters
+from numjaz.audit import CONVENTIONS, differences
 from numjaz.audit.symbols import symbolic
 from numjaz.formula import Formula
 from numjaz.layers import Dense, Input
@@ -88,6 +90,17 @@ def test_shared_arrays_count_once_and_compute_twice() -> None:
 def test_what_is_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(NumjazError, match=said):
         count(numjaz.jazbat(), **options)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_the_differences_are_all_of_them(convention: str, network: str) -> None:
+    """What each line says a tool counts more or less adds up to what it prints more or less."""
+    model = NETWORKS[network]()
+    lines = differences(convention, model, 64, 2)
+    matmul, number = (count(model, name, 64, batch=2).macs for name in ("matmul", convention))
+    assert sum(line.counted - line.matmul for line in lines) == number - CONVENTIONS[convention].scale * matmul
+    assert all(line.why for line in lines)
 
 
 @given(cases())

@@ -1,6 +1,7 @@
 """What a network computes and holds, counted without running it."""
 
+from numjaz.audit.conventions import CONVENTIONS, differences
 from numjaz.audit.inventory import Count, Row, count
 from numjaz.audit.memory import DEFINITIONS, Memory, Step, memory, scratch
 
-__all__ = ["DEFINITIONS", "Count", "Memory", "Row", "Step", "count", "memory", "scratch"]
+__all__ = ["CONVENTIONS", "DEFINITIONS", "Count", "Memory", "Row", "Step", "count", "differences", "memory", "scratch"]

@@ -1,21 +1,266 @@
-"""Counting conventions: which operations make the number that is called MACs."""
+"""Counting conventions: what each tool prints for one and the same network, and why.
+
+A convention is a table: for each kind of call of the canonical torch twin (`numjaz.audit.twin`) how much it
+counts, and why that is not the number of multiply-accumulates. What a table does not list it counts as nothing.
+Measured on the tools in the versions that are named here; tests run them beside the tables.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
+from numjaz.audit.twin import Call, calls_of
 from numjaz.errors import NumjazError
-from numjaz.layers import Operations
+from numjaz.layers import Input, Layer, Shape
+from numjaz.model import Model
+from numjaz.nodes import output_shapes
 
-CONVENTIONS: dict[str, Callable[[Operations], Any]] = {
-    "matmul": lambda operations: operations.total_macs,
+Shapes = tuple[Shape, ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How much a call counts, and why that is not its multiply-accumulates."""
+
+    count: Callable[[Call], Any]
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Convention:
+    """What a tool counts: by kind of call, as a module of the twin or (``functions``) as a function within one."""
+
+    name: str
+    tool: str
+    prints: str  # what the number is called
+    modules: Mapping[str, Rule]
+    functions: Mapping[str, Rule] = field(default_factory=dict)
+    forgets: str = ""  # what counts as nothing and should not
+    scale: int = 1
+
+    def of(self, call: Call) -> Any:
+        """How much a call counts."""
+        rule = (self.functions if call.function else self.modules).get(call.kind)
+        return self.scale * rule.count(call) if rule else 0
+
+    def why(self, call: Call) -> str:
+        """Why that is not its multiply-accumulates."""
+        rule = (self.functions if call.function else self.modules).get(call.kind)
+        if rule:
+            return rule.why
+        return "counted as nothing" if call.macs or call.kind in self.modules else ""
+
+
+def _macs(call: Call) -> Any:
+    return call.macs
+
+
+def _with_biases(call: Call) -> Any:
+    return call.macs + call.biases
+
+
+def _numbers(call: Call) -> Any:
+    return call.made
+
+
+MACS = Rule(_macs)
+BIASED = Rule(_with_biases, "biases counted as multiply-accumulates")
+CELLS = ("gru", "lstm", "rnn")
+
+
+def _thop_cell(hadamard: int, gates: int) -> Rule:
+    """Its cells: for each gate an addition, and what the equations multiply element by element."""
+    return Rule(
+        lambda c: c.macs + c.biases + (gates + hadamard) * c.steps * c.units,
+        "biases, and each gate's addition and product, counted as multiply-accumulates",
+    )
+
+
+def _ptflops_cell(elementwise: int) -> Rule:
+    return Rule(
+        lambda c: c.macs + c.biases + elementwise * c.steps * c.units,
+        "biases, and the gates' additions and products, counted as multiply-accumulates",
+    )
+
+
+def _ptflops_attention(call: Call) -> Any:
+    """Its formula: every projection as wide as its input, scores scaled, a softmax, a bias at the end in any case."""
+    (query, key, value), (asked, held) = call.widths, call.lengths
+    inputs = asked * query**2 + held * key**2 + held * value**2
+    biases = (asked + 2 * held) * query if call.biases else 0
+    heads = asked * held * (query // call.heads + value // call.heads + 1) * call.heads
+    return call.batch * (asked * query + inputs + biases + heads + asked * value * (value + 1))
+
+
+TWICE = "its module and the function within are both counted"
+
+CONVENTIONS: dict[str, Convention] = {
+    convention.name: convention
+    for convention in (
+        Convention(
+            "torchinfo",
+            "torchinfo 1.8.0",
+            "mult-adds",
+            {
+                "conv": BIASED,
+                "linear": Rule(lambda c: c.batch * c.parameters, "its parameters once a window, whatever its steps"),
+                "batch_norm": Rule(lambda c: c.batch * c.parameters, "its parameters once a window"),
+                "layer_norm": Rule(lambda c: c.batch * c.parameters, "its parameters once a window"),
+                "prelu": Rule(lambda c: c.batch * c.parameters, "its parameters once a window"),
+                **dict.fromkeys(CELLS, BIASED),
+            },
+            forgets="attention (torchinfo counts modules without modules in them alone)",
+        ),
+        Convention(
+            "thop",
+            "thop 0.1.1",
+            "MACs",
+            {
+                "conv": MACS,
+                "linear": MACS,
+                "batch_norm": Rule(lambda c: (4 if c.parameters else 2) * c.read, "4 a number (2 without weights)"),
+                "layer_norm": Rule(lambda c: (4 if c.parameters else 2) * c.read, "4 a number (2 without weights)"),
+                "gru": _thop_cell(gates=3, hadamard=4),
+                "lstm": _thop_cell(gates=4, hadamard=4),
+                "rnn": _thop_cell(gates=1, hadamard=0),
+                "avg_pool": Rule(_numbers, "1 a number made"),
+                "adaptive_avg_pool": Rule(lambda c: c.read + c.made, "the additions and a division"),
+                "softmax": Rule(lambda c: 3 * c.read - c.rows, "exponentials, additions, divisions"),
+                "prelu": Rule(_numbers, "1 a number"),
+            },
+            forgets="attention; the biases of convolutions and dense layers",
+        ),
+        Convention(
+            "ptflops",
+            "ptflops 0.7.5, backend pytorch",
+            "MACs",
+            {
+                "conv": BIASED,
+                "linear": BIASED,
+                "batch_norm": Rule(lambda c: (2 if c.parameters else 1) * c.read, "2 a number (1 without weights)"),
+                "layer_norm": Rule(_numbers, "1 a number"),
+                "gru": _ptflops_cell(7),
+                "lstm": _ptflops_cell(10),
+                "rnn": _ptflops_cell(1),
+                "attention": Rule(_ptflops_attention, "scaling, softmax and biases counted"),
+                **dict.fromkeys(
+                    ("max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool"),
+                    Rule(lambda c: 2 * c.read, f"each number read; {TWICE}"),
+                ),
+                **dict.fromkeys(("relu", "prelu", "elu", "gelu"), Rule(lambda c: 2 * c.read, f"1 a number; {TWICE}")),
+                **dict.fromkeys(("leaky_relu", "relu6", "softmax", "silu"), Rule(_numbers, "1 a number")),
+            },
+            functions={
+                kind: Rule(_numbers, "1 a number") for kind in ("relu", "elu", "gelu", "silu", "softmax", "add", "mul")
+            },
+        ),
+        Convention(
+            "ptflops-aten",
+            "ptflops 0.7.5, backend aten",
+            "MACs",
+            {
+                "conv": BIASED,
+                "linear": BIASED,
+                "gru": BIASED,
+                "rnn": BIASED,
+                "attention": Rule(
+                    lambda c: c.macs + c.biases - c.batch * c.lengths[0] * c.lengths[1] * (c.widths[0] + c.widths[2]),
+                    "biases counted, and not the products of scaled_dot_product_attention",
+                ),
+            },
+            forgets="LSTM, which is one operation of mkldnn's on a CPU",
+        ),
+        Convention(
+            "fvcore",
+            "fvcore 0.1.5",
+            "flops (multiply-accumulates)",
+            {
+                "conv": MACS,
+                "linear": MACS,
+                "batch_norm": Rule(lambda c: (2 if c.parameters else 1) * c.read, "2 a number (1 without weights)"),
+                "layer_norm": Rule(lambda c: (5 if c.parameters else 4) * c.read, "5 a number (4 without weights)"),
+                "attention": Rule(
+                    lambda c: c.macs - c.batch * c.lengths[0] * c.lengths[1] * (c.widths[0] + c.widths[2]),
+                    "not the products of scaled_dot_product_attention",
+                ),
+            },
+            forgets="GRU, LSTM and RNN (fvcore #98)",
+        ),
+        Convention(
+            "torchprofile",
+            "torchprofile 0.1.0",
+            "MACs",
+            {
+                "conv": MACS,
+                "linear": MACS,
+                "lstm": MACS,
+                "batch_norm": Rule(lambda c: c.read if c.parameters else 0, "1 a number (0 without weights)"),
+                "layer_norm": Rule(lambda c: c.read if c.parameters else 0, "1 a number (0 without weights)"),
+                "avg_pool": Rule(_numbers, "1 a number made"),
+                "adaptive_avg_pool": Rule(_numbers, "1 a number made"),
+                "leaky_relu": Rule(_numbers, "1 a number"),
+                "attention": Rule(lambda c: c.macs + 4, "4 products of sizes, which tracing turns into tensors"),
+            },
+            functions={
+                "leaky_relu": Rule(_numbers, "1 a number"),
+                "mul": Rule(_numbers, "1 a number"),
+            },
+            forgets="GRU and RNN",
+        ),
+        Convention(
+            "flopcounter",
+            "torch 2.13 FlopCounterMode",
+            "FLOPs (2 a multiply-accumulate)",
+            {"conv": MACS, "linear": MACS, "gru": MACS, "rnn": MACS},
+            forgets="LSTM on a CPU with mkldnn; attention without gradients: each one fused operation",
+            scale=2,
+        ),
+    )
 }
-"""What each convention makes of a node's operations."""
+"""The tools' conventions by name. ``matmul``, the default, is none: the products of the layers themselves."""
+NAMES = ("matmul", *CONVENTIONS)
 
 
-def convention_named(name: str) -> Callable[[Operations], Any]:
-    """A convention by its name; `NumjazError` lists them."""
-    if name not in CONVENTIONS:
-        raise NumjazError(f"convention {name!r:.60} is not one of {', '.join(CONVENTIONS)}")
-    return CONVENTIONS[name]
+def counted(convention: str, layer: Layer, shapes: Shapes, batch: Any) -> Any:
+    """What a convention counts for one layer."""
+    if convention == "matmul":
+        return layer.operations(shapes, batch).total_macs
+    return sum(CONVENTIONS[convention].of(call) for call in calls_of(layer, shapes, batch))
+
+
+class Difference(NamedTuple):
+    """What a convention counts otherwise than the matrix products, by kind of call."""
+
+    kind: str
+    calls: int
+    matmul: Any
+    counted: Any
+    why: str
+
+
+def differences(convention: str, model: Model, window: int = 256, batch: int = 1) -> list[Difference]:
+    """Where a convention's number comes from, where it is not the matrix products': a line a kind of call.
+
+    The differences add up: ``counted - matmul`` over the lines is the convention's number less ``matmul``'s,
+    each multiply-accumulate counted as often as the convention counts one (`Convention.scale`).
+    """
+    table = CONVENTIONS[convention]
+    calls: dict[tuple[str, str], list[Call]] = {}
+    made = output_shapes(model.nodes, window)
+    for node in model.nodes:
+        if not isinstance(node.layer, Input):
+            for call in calls_of(node.layer, tuple(made[name][k] for name, k in node.inputs), batch):
+                calls.setdefault((call.kind, table.why(call)), []).append(call)
+    found = [
+        Difference(kind, len(alike), table.scale * sum(c.macs for c in alike), sum(map(table.of, alike)), why)
+        for (kind, why), alike in calls.items()
+    ]
+    return [line for line in found if line.matmul != line.counted]
+
+
+def check_convention(name: str) -> None:
+    """Raise, listing them, unless there is a convention of this name."""
+    if name not in NAMES:
+        raise NumjazError(f"convention {name!r:.60} is not one of {', '.join(NAMES)}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from numjaz.audit.conventions import convention_named
+from numjaz.audit.conventions import check_convention, counted
 from numjaz.errors import NumjazError
 from numjaz.formula import Formula
 from numjaz.layers import Input, Operations, Shape
@@ -65,8 +65,8 @@ def count(
     model : Model
         Any.
     convention : str
-        Which operations make the number of multiply-accumulates: ``matmul``, those of matrix products
-        and convolutions alone.
+        Which number: ``matmul``, the multiply-accumulates of matrix products and convolutions, or what one
+        of the tools in `numjaz.audit.CONVENTIONS` prints for the network's torch twin.
     window : int or Formula
         Samples in the place of every free length; a symbol gives formulas.
     batch : int
@@ -88,11 +88,12 @@ def count(
     >>> count(numjaz.jazbat(features=1, classes=6, reduction=6), window=T).macs
     27168·T + 36
     """
-    weigh, size = convention_named(convention), item_size(dtype)
+    check_convention(convention)
+    size = item_size(dtype)
     if isinstance(window, int) and window < 1:
         raise NumjazError(f"window must be 1 sample or more, not {window}")
     try:
-        rows = tuple(_rows(model, weigh, window, batch, size))
+        rows = tuple(_rows(model, convention, window, batch, size))
     except TypeError:
         if isinstance(window, int):
             raise
@@ -108,14 +109,18 @@ def item_size(dtype: str) -> int:
     return SIZES[dtype]
 
 
-def _rows(model: Model, weigh: Callable[[Operations], Number], window: Any, batch: int, size: int) -> Iterator[Row]:
+def _rows(model: Model, convention: str, window: Any, batch: int, size: int) -> Iterator[Row]:
     made = output_shapes(model.nodes, window)
     owned = owned_parameters(model.nodes)
     left = dict(owned)
     for node in model.nodes:
         own = left.pop(node.owner, {})  # shared arrays count where they first stand
         sizes = [(math.prod(p.shape), p.trainable) for p in own.values()]
-        operations = _operations(node, made, batch)
+        shapes = tuple(made[name][k] for name, k in node.inputs)
+        operations, macs = Operations(), 0
+        if not isinstance(node.layer, Input):
+            operations = node.layer.operations(shapes, batch)
+            macs = _named(node, counted, convention, node.layer, shapes, batch)
         yield Row(
             node.name,
             str(node.layer),
@@ -125,11 +130,13 @@ def _rows(model: Model, weigh: Callable[[Operations], Number], window: Any, batc
             size * sum(math.prod(p.shape) for p in owned[node.owner].values()),
             size * batch * sum(math.prod(shape) for shape in made[node.name]),
             operations,
-            weigh(operations),
+            macs,
         )
 
 
-def _operations(node: Node, made: Mapping[str, tuple[Shape, ...]], batch: int) -> Operations:
-    if isinstance(node.layer, Input):
-        return Operations()
-    return node.layer.operations(tuple(made[name][k] for name, k in node.inputs), batch)
+def _named(node: Node, ask: Callable[..., Number], *given: Any) -> Number:
+    """What is asked of a node's layer; where that is refused, the node is named."""
+    try:
+        return ask(*given)
+    except NumjazError as error:
+        raise NumjazError(f"node {node.name!r}: {error}") from None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from numjaz.audit.graph import Graph, best_order
 from numjaz.audit.inventory import item_size
+from numjaz.audit.twin import calls_of
 from numjaz.errors import NumjazError
-from numjaz.layers import Add, Average, Input, Subtract
+from numjaz.layers import Add, Average, Input, Shape, Subtract
 from numjaz.model import Model
 from numjaz.nodes import output_key, output_shapes, owned_parameters
 from numjaz.planning import Arena, alive, arena
@@ -58,7 +59,7 @@ class Memory:
 DEFINITIONS: dict[str, str] = {
     "all": "every tensor at once, and what a softmax reads",
     "parameter_layers": "outputs of nodes with weights, at once",
-    "torchinfo": "the same twice, as its forward/backward pass size",
+    "torchinfo": "its forward/backward pass size: the same twice",
     "liveness": "each tensor until its last use",
     "in_place": "the same, outputs written over inputs that end",
     "arena": "one block, planned as TensorFlow Lite Micro does",
@@ -120,7 +121,9 @@ def memory(
     graph = Graph.of(model.nodes, model.outputs, {n: [size * math.prod(s) for s in made] for n, made in shapes.items()})
     if definition in ORDERED:
         return _ordered(graph, definition, order)
-    return Memory(definition, *PLAIN[definition](graph, [bool(own) for own in _weights(model)]))
+    if definition == "torchinfo":
+        return Memory(definition, *_torchinfo(model, shapes, size))
+    return Memory(definition, *PLAIN[definition](graph, _weights(model)))
 
 
 def _sum(graph: Graph, weights: Sequence[bool]) -> tuple[int, tuple[Step, ...]]:
@@ -139,9 +142,24 @@ def _listed(graph: Graph) -> list[tuple[str, int]]:
     return found
 
 
-def _of_weights(graph: Graph, weights: Sequence[bool], times: int = 1) -> tuple[int, tuple[Step, ...]]:
+def _torchinfo(model: Model, shapes: Mapping[str, Sequence[Shape]], size: int) -> tuple[int, tuple[Step, ...]]:
+    """What the twin's modules make that learn something and have no modules in them, twice, "for gradients"."""
+    total, named = 0, []
+    for node in model.nodes:
+        read = tuple(shapes[name][k] for name, k in node.inputs)
+        try:
+            calls = [] if isinstance(node.layer, Input) else calls_of(node.layer, read)
+        except NumjazError as error:
+            raise NumjazError(f"node {node.name!r}: {error}") from None
+        made = sum(call.made for call in calls if call.parameters and call.kind != "attention")
+        total += 2 * size * made
+        named += [node.name] * bool(made)
+    return total, (Step(model.nodes[-1].name, total, tuple(named)),)
+
+
+def _of_weights(graph: Graph, weights: Sequence[bool]) -> tuple[int, tuple[Step, ...]]:
     pairs = [(node.name, sum(sizes)) for node, sizes, has in zip(graph.nodes, graph.makes, weights, strict=True) if has]
-    total = times * sum(size for _, size in pairs)
+    total = sum(size for _, size in pairs)
     return total, (Step(graph.nodes[-1].name, total, tuple(name for name, _ in pairs)),)
 
 
@@ -166,7 +184,6 @@ def _sums(graph: Graph, reader: int, v: int) -> bool:
 PLAIN: dict[str, Callable[[Graph, Sequence[bool]], tuple[int, tuple[Step, ...]]]] = {
     "all": _sum,
     "parameter_layers": _of_weights,
-    "torchinfo": partial(_of_weights, times=2),
     "mcunet": partial(_pairs, residual=True),
     "pair": _pairs,
 }

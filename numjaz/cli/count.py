@@ -10,11 +10,12 @@ import argparse
 from typing import Any
 
 from numjaz.architectures import BUILDERS, build
-from numjaz.audit import DEFINITIONS, Count, count, memory
+from numjaz.audit import CONVENTIONS, DEFINITIONS, Count, Memory, count, differences, memory
+from numjaz.audit.conventions import NAMES
 from numjaz.audit.memory import ORDERED
 from numjaz.audit.symbols import symbolic
 from numjaz.cli.options import add_file_options, load_file, parsed_architecture
-from numjaz.cli.output import json_line
+from numjaz.cli.output import json_line, note
 from numjaz.errors import NumjazError
 from numjaz.layers import ELEMENTARY
 from numjaz.model import Model
@@ -33,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=1, metavar="N", help="windows at once (default 1)")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--symbolic", action="store_true", help="formulas in the place of numbers")
+    shown.add_argument(
+        "--convention", metavar="NAME", default="matmul", help=f"{', '.join(NAMES)}, or all: side by side, and why"
+    )
     shown.add_argument("--operations", action="store_true", help="everything that is computed, by kind")
     shown.add_argument("--memory", action="store_true", help="activation memory by every definition")
     parser.add_argument("--json", action="store_true", help="one JSON object with all of it")
@@ -45,9 +49,12 @@ def execute(args: argparse.Namespace) -> int:
     window = args.window if args.window is not None else model.contract.window if model.contract else 256
     if window < 1 or args.batch < 1:
         raise NumjazError("--window and --batch must be 1 or more")
-    counted = count(model, window=window, batch=args.batch)
+    counted = count(model, "matmul" if args.convention == "all" else args.convention, window, batch=args.batch)
     if args.json:
-        print(json_line(_everything(model, counted, window, args.batch)))
+        every = {"conventions": _conventions(model, window, args.batch)} if args.convention == "all" else {}
+        print(json_line({**_everything(model, counted, window, args.batch), **every}))
+    elif args.convention == "all":
+        print(_side_by_side(model, window, args.batch))
     elif args.symbolic:
         print(_formulas(model, window, counted))
     elif args.operations:
@@ -73,11 +80,41 @@ def _nodes(counted: Count, window: int, batch: int) -> str:
     ]
     text = table(["node", "layer", "output", "parameters", "MACs", "share"], rows, right=(3, 4, 5))
     windows = "window" if batch == 1 else "windows"
+    matmul = counted.convention == "matmul"
+    counted_as = "multiply-accumulates of matrix products" if matmul else f"by {counted.convention}"
     return (
-        f"{text}\n{counted.macs:,} multiply-accumulates of matrix products ({counted.convention}) "
+        f"{text}\n{counted.macs:,} {counted_as} "
         f"in {batch:,} {windows} of {window:,} samples\n"
         f"{counted.parameters:,} parameters, {counted.trainable:,} of them trainable"
     )
+
+
+def _conventions(model: Model, window: int, batch: int) -> dict[str, int | None]:
+    """Every convention's number; None where its tool's twin has no module for a layer."""
+    found: dict[str, int | None] = {}
+    for name in NAMES:
+        try:
+            found[name] = count(model, name, window, batch=batch).macs
+        except NumjazError as error:
+            note(f"{name}: {error}")
+            found[name] = None
+    return found
+
+
+def _side_by_side(model: Model, window: int, batch: int) -> str:
+    found = _conventions(model, window, batch)
+    rows = [["matmul", "matrix products", f"{found['matmul']:,}", "multiply-accumulates"]]
+    lines = []
+    for name, table_of in CONVENTIONS.items():
+        number = found[name]
+        if number is not None:
+            rows.append([name, table_of.tool, f"{number:,}", table_of.prints])
+            for kind, calls, matmul, counted, why in differences(name, model, window, batch):
+                lines.append([name, f"{counted - matmul:+,}", f"{kind} ({calls})", why])
+    text = table(["convention", "tool", "prints", "called"], rows, right=(2,))
+    reasons = table(["convention", "more", "calls", "because"], lines, right=(1,))
+    form = "of the canonical torch twin; for another way to write the network a tool prints other numbers"
+    return f"{text}\n\n{reasons}\n{form}"
 
 
 def _formulas(model: Model, window: int, counted: Count) -> str:
@@ -106,7 +143,9 @@ def _operations(counted: Count) -> str:
 def _memory(model: Model, window: int, batch: int) -> str:
     rows = []
     for definition, meaning in DEFINITIONS.items():
-        found = memory(model, definition, window, batch)
+        found = _held(model, definition, window, batch)
+        if found is None:
+            continue
         rows.append([definition, "given", *_sizes(found.peak_bytes), meaning])
         if definition in ORDERED:
             best = memory(model, definition, window, batch, order="best")
@@ -117,12 +156,21 @@ def _memory(model: Model, window: int, batch: int) -> str:
     return f"{text}\nfloat32; the liveness peak is at {peak.node}: {', '.join(peak.tensors)}"
 
 
+def _held(model: Model, definition: str, window: int, batch: int) -> Memory | None:
+    """None where a tool's definition does not speak of a layer."""
+    try:
+        return memory(model, definition, window, batch)
+    except NumjazError as error:
+        note(f"{definition}: {error}")
+        return None
+
+
 def _sizes(size: int) -> list[str]:
     return [f"{size // 4:,}", f"{size / 1024:,.1f}"]
 
 
 def _everything(model: Model, counted: Count, window: int, batch: int) -> dict[str, Any]:
-    found = {each: memory(model, each, window, batch) for each in DEFINITIONS}
+    found = {each: _held(model, each, window, batch) for each in DEFINITIONS}
     return {
         "convention": counted.convention,
         "window": window,
@@ -147,5 +195,5 @@ def _everything(model: Model, counted: Count, window: int, batch: int) -> dict[s
             for row in counted.rows
         ],
         "formulas": {each.node: str(each.macs) for each in symbolic(model, window)},
-        "memory": {each: held.peak_bytes for each, held in found.items()},
+        "memory": {each: held.peak_bytes if held else None for each, held in found.items()},
     }
