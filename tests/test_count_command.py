@@ -79,6 +79,16 @@ def test_what_no_tool_speaks_of_is_named(capsys: Capture) -> None:
     assert "torch has no such module" in capsys.readouterr().err
 
 
+def test_sizes(tmp_path: Path, capsys: Capture) -> None:
+    """The paper's 110 KB are KiB: 28,360 numbers of 4 bytes."""
+    lines = printed(capsys, NETWORK, "--sizes").splitlines()
+    assert lines[2].split() == ["weights", "in", "float32", "113,440", "113.4", "110.8", "all"]
+    model = numjaz.jazbat(features=1, classes=6, reduction=6)
+    model.save(tmp_path / "m.npz")
+    (npz,) = (line for line in lines if line.startswith("file: npz"))
+    assert npz.split()[2] == f"{(tmp_path / 'm.npz').stat().st_size:,}"
+
+
 def test_json(capsys: Capture) -> None:
     held = json.loads(printed(capsys, NETWORK, "--json", "--window", "64", "--batch", "2"))
     model = numjaz.jazbat(features=1, classes=6, reduction=6)

@@ -7,16 +7,21 @@ computed, to the last addition; --memory the activations under each definition.
 from __future__ import annotations
 
 import argparse
+import tempfile
+import warnings
+from pathlib import Path
 from typing import Any
 
 from numjaz.architectures import BUILDERS, build
 from numjaz.audit import CONVENTIONS, DEFINITIONS, Count, Memory, count, differences, memory
 from numjaz.audit.conventions import NAMES
+from numjaz.audit.inventory import SIZES
 from numjaz.audit.memory import ORDERED
 from numjaz.audit.symbols import symbolic
 from numjaz.cli.options import add_file_options, load_file, parsed_architecture
 from numjaz.cli.output import json_line, note
 from numjaz.errors import NumjazError
+from numjaz.formats.saving import FORMATS
 from numjaz.layers import ELEMENTARY
 from numjaz.model import Model
 from numjaz.report import table
@@ -39,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     shown.add_argument("--operations", action="store_true", help="everything that is computed, by kind")
     shown.add_argument("--memory", action="store_true", help="activation memory by every definition")
+    shown.add_argument(
+        "--sizes", action="store_true", help="bytes of the weights by dtype, and of a file in each format"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object with all of it")
 
 
@@ -59,6 +67,8 @@ def execute(args: argparse.Namespace) -> int:
         print(_formulas(model, window, counted))
     elif args.operations:
         print(_operations(counted))
+    elif args.sizes:
+        print(_sizes(model, counted))
     elif args.memory:
         print(_memory(model, window, args.batch))
     else:
@@ -146,14 +156,37 @@ def _memory(model: Model, window: int, batch: int) -> str:
         found = _held(model, definition, window, batch)
         if found is None:
             continue
-        rows.append([definition, "given", *_sizes(found.peak_bytes), meaning])
+        rows.append([definition, "given", *_in_kib(found.peak_bytes), meaning])
         if definition in ORDERED:
             best = memory(model, definition, window, batch, order="best")
             proof = "no order of the nodes needs less" if best.proved else "the best order that was found"
-            rows.append([definition, "best", *_sizes(best.peak_bytes), proof])
+            rows.append([definition, "best", *_in_kib(best.peak_bytes), proof])
     peak = memory(model, "liveness", window, batch).peak
     text = table(["definition", "order", "numbers", "KiB", "what it counts"], rows, right=(2, 3))
     return f"{text}\nfloat32; the liveness peak is at {peak.node}: {', '.join(peak.tensors)}"
+
+
+def _sizes(model: Model, counted: Count) -> str:
+    """The weights alone by dtype, and files as they are written; 1 kB is 1,000 bytes, 1 KiB 1,024."""
+    rows = [
+        [f"weights in {dtype}", f"{size * n:,}", f"{size * n / 1000:,.1f}", f"{size * n / 1024:,.1f}", what]
+        for what, n in (("all", counted.parameters), ("trainable", counted.trainable))
+        for dtype, size in SIZES.items()
+    ]
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for format in FORMATS:
+            path = Path(folder) / "model"
+            try:
+                model.save(path, format)
+            except NumjazError as error:
+                note(f"{format}: {error}")
+                continue
+            size = path.stat().st_size
+            rows.append(
+                [f"file: {format}", f"{size:,}", f"{size / 1000:,.1f}", f"{size / 1024:,.1f}", "with a test case"]
+            )
+    return table(["what", "bytes", "kB", "KiB", "which"], rows, right=(1, 2, 3))
 
 
 def _held(model: Model, definition: str, window: int, batch: int) -> Memory | None:
@@ -165,7 +198,7 @@ def _held(model: Model, definition: str, window: int, batch: int) -> Memory | No
         return None
 
 
-def _sizes(size: int) -> list[str]:
+def _in_kib(size: int) -> list[str]:
     return [f"{size // 4:,}", f"{size / 1024:,.1f}"]
 
 
