@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown.add_argument(
         "--sizes", action="store_true", help="bytes of the weights by dtype, and of a file in each format"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object with all of it")
+    parser.add_argument("--json", action="store_true", help="one JSON object: nodes, operations, formulas, memory")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -169,7 +169,7 @@ def _memory(model: Model, window: int, batch: int) -> str:
 def _sizes(model: Model, counted: Count) -> str:
     """The weights alone by dtype, and files as they are written; 1 kB is 1,000 bytes, 1 KiB 1,024."""
     rows = [
-        [f"weights in {dtype}", f"{size * n:,}", f"{size * n / 1000:,.1f}", f"{size * n / 1024:,.1f}", what]
+        _bytes(f"weights in {dtype}", size * n, what)
         for what, n in (("all", counted.parameters), ("trainable", counted.trainable))
         for dtype, size in SIZES.items()
     ]
@@ -182,11 +182,12 @@ def _sizes(model: Model, counted: Count) -> str:
             except NumjazError as error:
                 note(f"{format}: {error}")
                 continue
-            size = path.stat().st_size
-            rows.append(
-                [f"file: {format}", f"{size:,}", f"{size / 1000:,.1f}", f"{size / 1024:,.1f}", "with a test case"]
-            )
+            rows.append(_bytes(f"file: {format}", path.stat().st_size, "with a test case"))
     return table(["what", "bytes", "kB", "KiB", "which"], rows, right=(1, 2, 3))
+
+
+def _bytes(what: str, size: int, which: str) -> list[str]:
+    return [what, f"{size:,}", f"{size / 1000:,.1f}", f"{size / 1024:,.1f}", which]
 
 
 def _held(model: Model, definition: str, window: int, batch: int) -> Memory | None:
