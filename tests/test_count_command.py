@@ -60,7 +60,7 @@ def test_memory(capsys: Capture) -> None:
 def test_conventions_side_by_side(capsys: Capture) -> None:
     lines = printed(capsys, NETWORK, "--convention", "all").splitlines()
     assert lines[1].split()[-2] == "6,955,044"
-    assert "torchinfo     torchinfo 1.8.0                  7,184,042  mult-adds" in lines
+    assert "torchinfo       torchinfo 1.8.0                  7,184,042  mult-adds" in lines
     readme = Path(__file__).parent.parent / "README.md"
     assert "\n".join(lines[: lines.index("")]) in readme.read_text(encoding="utf-8")
     more = [int(line.split()[1].replace(",", "")) for line in lines if line.startswith("thop") and "thop 0" not in line]

@@ -94,6 +94,34 @@ def _ptflops_attention(call: Call) -> Any:
     return call.batch * (asked * query + inputs + biases + heads + asked * value * (value + 1))
 
 
+def _without_scores(call: Call) -> Any:
+    """An attention's projections: the products of scores and values are one operation, scaled_dot_product_attention."""
+    return call.macs - call.batch * call.lengths[0] * call.lengths[1] * (call.widths[0] + call.widths[2])
+
+
+def _calflops_cell(gates: int, elementwise: int) -> Rule:
+    """Of each product's sum one addition less; biases and what is computed element by element added."""
+    return Rule(
+        lambda c: 2 * c.macs + c.biases + (elementwise - 2 * gates) * c.steps * c.units,
+        "biases, the gates' additions and products; one addition less a sum",
+    )
+
+
+ONE_EACH = Rule(lambda c: c.read, "1 a number")
+NO_SCORES = "not the products of scaled_dot_product_attention"
+CALFLOPS: dict[str, Rule] = {
+    "conv": Rule(lambda c: 2 * c.macs + c.biases, "2 a multiply-accumulate, and biases"),
+    "linear": Rule(lambda c: 2 * c.macs, "2 a multiply-accumulate"),
+    "attention": Rule(lambda c: 2 * _without_scores(c), f"2 a multiply-accumulate, {NO_SCORES}"),
+    "gru": _calflops_cell(3, 7),
+    "lstm": _calflops_cell(4, 10),
+    "rnn": _calflops_cell(1, 1),
+    "batch_norm": Rule(lambda c: (2 if c.parameters else 1) * c.read, "2 a number (1 without weights)"),
+    "layer_norm": Rule(lambda c: (5 if c.parameters else 4) * c.read, "5 a number (4 without weights)"),
+    **dict.fromkeys(("max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool"), ONE_EACH),
+    **dict.fromkeys(("relu", "prelu", "elu", "leaky_relu", "silu", "gelu", "softmax"), ONE_EACH),
+    **dict.fromkeys(("add", "mul"), Rule(_numbers, "1 a number")),
+}
 TWICE = "its module and the function within are both counted"
 
 CONVENTIONS: dict[str, Convention] = {
@@ -166,8 +194,8 @@ CONVENTIONS: dict[str, Convention] = {
                 "gru": BIASED,
                 "rnn": BIASED,
                 "attention": Rule(
-                    lambda c: c.macs + c.biases - c.batch * c.lengths[0] * c.lengths[1] * (c.widths[0] + c.widths[2]),
-                    "biases counted, and not the products of scaled_dot_product_attention",
+                    lambda c: _without_scores(c) + c.biases,
+                    f"biases counted, and {NO_SCORES}",
                 ),
             },
             forgets="LSTM, which is one operation of mkldnn's on a CPU",
@@ -181,12 +209,23 @@ CONVENTIONS: dict[str, Convention] = {
                 "linear": MACS,
                 "batch_norm": Rule(lambda c: (2 if c.parameters else 1) * c.read, "2 a number (1 without weights)"),
                 "layer_norm": Rule(lambda c: (5 if c.parameters else 4) * c.read, "5 a number (4 without weights)"),
-                "attention": Rule(
-                    lambda c: c.macs - c.batch * c.lengths[0] * c.lengths[1] * (c.widths[0] + c.widths[2]),
-                    "not the products of scaled_dot_product_attention",
-                ),
+                "attention": Rule(_without_scores, NO_SCORES),
             },
             forgets="GRU, LSTM and RNN (fvcore #98)",
+        ),
+        Convention(
+            "calflops",
+            "calflops 0.3.2",
+            "MACs",
+            {"conv": MACS, "linear": MACS, "attention": Rule(_without_scores, NO_SCORES)},
+            forgets="GRU, LSTM and RNN, which its FLOPs of the same call have (calculate-flops.pytorch #55)",
+        ),
+        Convention(
+            "calflops-flops",
+            "calflops 0.3.2",
+            "FLOPs",
+            CALFLOPS,
+            functions=CALFLOPS,
         ),
         Convention(
             "torchprofile",

@@ -45,6 +45,15 @@ def fvcore(module: Any, x: Any) -> int:
     return analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).total()
 
 
+def calflops(number: int) -> Callable[[Any, Any], int]:
+    def run(module: Any, x: Any) -> int:
+        tool = pytest.importorskip("calflops")
+        with contextlib.redirect_stdout(io.StringIO()):
+            return tool.calculate_flops(module, args=[x], output_as_string=False, print_results=False)[number]
+
+    return run
+
+
 def torchprofile(module: Any, x: Any) -> int:
     return pytest.importorskip("torchprofile").profile_macs(module, x)
 
@@ -64,6 +73,8 @@ TOOLS: dict[str, Callable[[Any, Any], int]] = {
     "ptflops": ptflops("pytorch"),
     "ptflops-aten": ptflops("aten"),
     "fvcore": fvcore,
+    "calflops": calflops(1),
+    "calflops-flops": calflops(0),
     "torchprofile": torchprofile,
     "flopcounter": flopcounter,
 }
