@@ -1,16 +1,31 @@
 """Counting conventions: what each tool prints for one and the same network, and why.
 
-A convention is a table: for each kind of call of the canonical torch twin (`numjaz.audit.twin`) how much it
-counts, and why that is not the number of multiply-accumulates. What a table does not list it counts as nothing.
-Measured on the tools in the versions that are named here; tests run them beside the tables.
+A convention is a table: for each kind of call of the canonical twin (`numjaz.audit.twin`) how much it counts,
+and why that is not the number of multiply-accumulates. What a table does not list it counts as nothing. Measured
+on the tools in the versions that are named here; tests run them beside the tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from numjaz.audit.rules import (
+    BIASED,
+    CALFLOPS,
+    CELLS,
+    EACH,
+    MACS,
+    NO_SCORES,
+    PROFILER,
+    TWICE,
+    Rule,
+    ptflops_attention,
+    ptflops_cell,
+    thop_cell,
+    without_scores,
+)
 from numjaz.audit.twin import Call, calls_of
 from numjaz.errors import NumjazError
 from numjaz.layers import Input, Layer, Shape
@@ -18,14 +33,6 @@ from numjaz.model import Model
 from numjaz.nodes import output_shapes
 
 Shapes = tuple[Shape, ...]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How much a call counts, and why that is not its multiply-accumulates."""
-
-    count: Callable[[Call], Any]
-    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,77 +60,6 @@ class Convention:
         return "counted as nothing" if call.macs or call.kind in self.modules else ""
 
 
-def _macs(call: Call) -> Any:
-    return call.macs
-
-
-def _with_biases(call: Call) -> Any:
-    return call.macs + call.biases
-
-
-def _numbers(call: Call) -> Any:
-    return call.made
-
-
-MACS = Rule(_macs)
-BIASED = Rule(_with_biases, "biases counted as multiply-accumulates")
-CELLS = ("gru", "lstm", "rnn")
-
-
-def _thop_cell(hadamard: int, gates: int) -> Rule:
-    """Its cells: for each gate an addition, and what the equations multiply element by element."""
-    return Rule(
-        lambda c: c.macs + c.biases + (gates + hadamard) * c.steps * c.units,
-        "biases, and each gate's addition and product, counted as multiply-accumulates",
-    )
-
-
-def _ptflops_cell(elementwise: int) -> Rule:
-    return Rule(
-        lambda c: c.macs + c.biases + elementwise * c.steps * c.units,
-        "biases, and the gates' additions and products, counted as multiply-accumulates",
-    )
-
-
-def _ptflops_attention(call: Call) -> Any:
-    """Its formula: every projection as wide as its input, scores scaled, a softmax, a bias at the end in any case."""
-    (query, key, value), (asked, held) = call.widths, call.lengths
-    inputs = asked * query**2 + held * key**2 + held * value**2
-    biases = (asked + 2 * held) * query if call.biases else 0
-    heads = asked * held * (query // call.heads + value // call.heads + 1) * call.heads
-    return call.batch * (asked * query + inputs + biases + heads + asked * value * (value + 1))
-
-
-def _without_scores(call: Call) -> Any:
-    """An attention's projections: the products of scores and values are one operation, scaled_dot_product_attention."""
-    return call.macs - call.batch * call.lengths[0] * call.lengths[1] * (call.widths[0] + call.widths[2])
-
-
-def _calflops_cell(gates: int, elementwise: int) -> Rule:
-    """Of each product's sum one addition less; biases and what is computed element by element added."""
-    return Rule(
-        lambda c: 2 * c.macs + c.biases + (elementwise - 2 * gates) * c.steps * c.units,
-        "biases, the gates' additions and products; one addition less a sum",
-    )
-
-
-ONE_EACH = Rule(lambda c: c.read, "1 a number")
-NO_SCORES = "not the products of scaled_dot_product_attention"
-CALFLOPS: dict[str, Rule] = {
-    "conv": Rule(lambda c: 2 * c.macs + c.biases, "2 a multiply-accumulate, and biases"),
-    "linear": Rule(lambda c: 2 * c.macs, "2 a multiply-accumulate"),
-    "attention": Rule(lambda c: 2 * _without_scores(c), f"2 a multiply-accumulate, {NO_SCORES}"),
-    "gru": _calflops_cell(3, 7),
-    "lstm": _calflops_cell(4, 10),
-    "rnn": _calflops_cell(1, 1),
-    "batch_norm": Rule(lambda c: (2 if c.parameters else 1) * c.read, "2 a number (1 without weights)"),
-    "layer_norm": Rule(lambda c: (5 if c.parameters else 4) * c.read, "5 a number (4 without weights)"),
-    **dict.fromkeys(("max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool"), ONE_EACH),
-    **dict.fromkeys(("relu", "prelu", "elu", "leaky_relu", "silu", "gelu", "softmax"), ONE_EACH),
-    **dict.fromkeys(("add", "mul"), Rule(_numbers, "1 a number")),
-}
-TWICE = "its module and the function within are both counted"
-
 CONVENTIONS: dict[str, Convention] = {
     convention.name: convention
     for convention in (
@@ -149,14 +85,14 @@ CONVENTIONS: dict[str, Convention] = {
                 "conv": MACS,
                 "linear": MACS,
                 "batch_norm": Rule(lambda c: (4 if c.parameters else 2) * c.read, "4 a number (2 without weights)"),
-                "layer_norm": Rule(lambda c: (4 if c.parameters else 2) * c.read, "4 a number (2 without weights)"),
-                "gru": _thop_cell(gates=3, hadamard=4),
-                "lstm": _thop_cell(gates=4, hadamard=4),
-                "rnn": _thop_cell(gates=1, hadamard=0),
-                "avg_pool": Rule(_numbers, "1 a number made"),
+                "layer_norm": Rule(lambda c: 4 * c.read, "4 a number"),
+                "gru": thop_cell(gates=3, hadamard=4),
+                "lstm": thop_cell(gates=4, hadamard=4),
+                "rnn": thop_cell(gates=1, hadamard=0),
+                "avg_pool": Rule(lambda c: c.made, "1 a number made"),
                 "adaptive_avg_pool": Rule(lambda c: c.read + c.made, "the additions and a division"),
                 "softmax": Rule(lambda c: 3 * c.read - c.rows, "exponentials, additions, divisions"),
-                "prelu": Rule(_numbers, "1 a number"),
+                "prelu": EACH,
             },
             forgets="attention; the biases of convolutions and dense layers",
         ),
@@ -168,21 +104,21 @@ CONVENTIONS: dict[str, Convention] = {
                 "conv": BIASED,
                 "linear": BIASED,
                 "batch_norm": Rule(lambda c: (2 if c.parameters else 1) * c.read, "2 a number (1 without weights)"),
-                "layer_norm": Rule(_numbers, "1 a number"),
-                "gru": _ptflops_cell(7),
-                "lstm": _ptflops_cell(10),
-                "rnn": _ptflops_cell(1),
-                "attention": Rule(_ptflops_attention, "scaling, softmax and biases counted"),
+                "layer_norm": EACH,
+                "gru": ptflops_cell(7),
+                "lstm": ptflops_cell(10),
+                "rnn": ptflops_cell(1),
+                "attention": Rule(ptflops_attention, "scaling, softmax and biases counted"),
                 **dict.fromkeys(
                     ("max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool"),
                     Rule(lambda c: 2 * c.read, f"each number read; {TWICE}"),
                 ),
-                **dict.fromkeys(("relu", "prelu", "elu", "gelu"), Rule(lambda c: 2 * c.read, f"1 a number; {TWICE}")),
-                **dict.fromkeys(("leaky_relu", "relu6", "softmax", "silu"), Rule(_numbers, "1 a number")),
+                **dict.fromkeys(
+                    ("relu", "prelu", "elu", "elu_scaled", "gelu"), Rule(lambda c: 2 * c.read, f"1 a number; {TWICE}")
+                ),
+                **dict.fromkeys(("leaky_relu", "relu6", "softmax", "silu"), EACH),
             },
-            functions={
-                kind: Rule(_numbers, "1 a number") for kind in ("relu", "elu", "gelu", "silu", "softmax", "add", "mul")
-            },
+            functions=dict.fromkeys(("relu", "elu", "gelu", "silu", "softmax", "add", "mul"), EACH),
         ),
         Convention(
             "ptflops-aten",
@@ -194,7 +130,7 @@ CONVENTIONS: dict[str, Convention] = {
                 "gru": BIASED,
                 "rnn": BIASED,
                 "attention": Rule(
-                    lambda c: _without_scores(c) + c.biases,
+                    lambda c: without_scores(c) + c.biases,
                     f"biases counted, and {NO_SCORES}",
                 ),
             },
@@ -208,8 +144,8 @@ CONVENTIONS: dict[str, Convention] = {
                 "conv": MACS,
                 "linear": MACS,
                 "batch_norm": Rule(lambda c: (2 if c.parameters else 1) * c.read, "2 a number (1 without weights)"),
-                "layer_norm": Rule(lambda c: (5 if c.parameters else 4) * c.read, "5 a number (4 without weights)"),
-                "attention": Rule(_without_scores, NO_SCORES),
+                "layer_norm": Rule(lambda c: 5 * c.read, "5 a number"),
+                "attention": Rule(without_scores, NO_SCORES),
             },
             forgets="GRU, LSTM and RNN (fvcore #98)",
         ),
@@ -217,7 +153,7 @@ CONVENTIONS: dict[str, Convention] = {
             "calflops",
             "calflops 0.3.2",
             "MACs",
-            {"conv": MACS, "linear": MACS, "attention": Rule(_without_scores, NO_SCORES)},
+            {"conv": MACS, "linear": MACS, "attention": Rule(without_scores, NO_SCORES)},
             forgets="GRU, LSTM and RNN, which its FLOPs of the same call have (calculate-flops.pytorch #55)",
         ),
         Convention(
@@ -236,15 +172,15 @@ CONVENTIONS: dict[str, Convention] = {
                 "linear": MACS,
                 "lstm": MACS,
                 "batch_norm": Rule(lambda c: c.read if c.parameters else 0, "1 a number (0 without weights)"),
-                "layer_norm": Rule(lambda c: c.read if c.parameters else 0, "1 a number (0 without weights)"),
-                "avg_pool": Rule(_numbers, "1 a number made"),
-                "adaptive_avg_pool": Rule(_numbers, "1 a number made"),
-                "leaky_relu": Rule(_numbers, "1 a number"),
+                "layer_norm": EACH,
+                "avg_pool": Rule(lambda c: c.made, "1 a number made"),
+                "adaptive_avg_pool": Rule(lambda c: c.made, "1 a number made"),
+                "leaky_relu": EACH,
                 "attention": Rule(lambda c: c.macs + 4, "4 products of sizes, which tracing turns into tensors"),
             },
             functions={
-                "leaky_relu": Rule(_numbers, "1 a number"),
-                "mul": Rule(_numbers, "1 a number"),
+                "leaky_relu": EACH,
+                "mul": EACH,
             },
             forgets="GRU and RNN",
         ),
@@ -255,6 +191,14 @@ CONVENTIONS: dict[str, Convention] = {
             {"conv": MACS, "linear": MACS, "gru": MACS, "rnn": MACS},
             forgets="LSTM on a CPU with mkldnn; attention without gradients: each one fused operation",
             scale=2,
+        ),
+        Convention(
+            "tf-profiler",
+            "TensorFlow 2.21 v1 profiler, Keras twin",
+            "float operations",
+            PROFILER,
+            functions=PROFILER,
+            forgets="all steps of a recurrent layer but one; activations but softmax, gelu and silu",
         ),
     )
 }

@@ -76,6 +76,9 @@ class Call:
     units: int = 0  # of a recurrent layer, in both directions together
     rows: Any = 0  # of a softmax
     function: bool = False
+    groups: int = 1  # of a convolution that is neither plain nor depthwise
+    pool: int = 0  # numbers that a pooling sees at once
+    channels: int = 0  # with statistics of their own
     heads: int = 0
     widths: tuple[int, int, int] = (0, 0, 0)  # of an attention's query, key and value
     lengths: tuple[Any, Any] = (0, 0)  # steps of an attention's query, and of its keys
@@ -113,7 +116,8 @@ def _conv(layer: Any, shapes: Shapes, batch: Any) -> Iterator[Call]:
         yield Call("conv", depthwise, 0, padded, wide, sizes["depthwise_kernel"], batch)
         yield Call("conv", pointwise, biases, wide, numbers, sizes["pointwise_kernel"] + sizes.get("bias", 0), batch)
     else:
-        yield Call("conv", operations.total_macs, biases, padded, numbers, sum(sizes.values()), batch)
+        groups = layer.groups if isinstance(layer, Conv1D) else 1
+        yield Call("conv", operations.total_macs, biases, padded, numbers, sum(sizes.values()), batch, groups=groups)
     yield from _activated(layer.activation, numbers, batch * steps)
 
 
@@ -157,13 +161,17 @@ def _bidirectional(layer: Bidirectional, shapes: Shapes, batch: Any) -> Iterator
 def _batch_norm(layer: BatchNormalization, shapes: Shapes, batch: Any) -> Iterator[Call]:
     numbers = batch * math.prod(shapes[0])
     learned = sum(math.prod(p.shape) for p in layer.parameters(shapes).values() if p.trainable)
-    yield Call("batch_norm", read=numbers, made=numbers, parameters=learned, batch=batch)
+    channels = math.prod(layer.parameters(shapes)["moving_mean"].shape)
+    yield Call("batch_norm", read=numbers, made=numbers, parameters=learned, batch=batch, channels=channels)
 
 
 def _layer_norm(layer: LayerNormalization, shapes: Shapes, batch: Any) -> Iterator[Call]:
     numbers = batch * math.prod(shapes[0])
-    learned = sum(math.prod(p.shape) for p in layer.parameters(shapes).values())
-    yield Call("layer_norm", read=numbers, made=numbers, parameters=learned, batch=batch)
+    learned = [math.prod(p.shape) for p in layer.parameters(shapes).values()]
+    if not learned:
+        raise NumjazError(f"{layer}: the twin has no module for it, so that no tool's convention speaks of it")
+    rows = numbers // learned[0]
+    yield Call("layer_norm", read=numbers, made=numbers, parameters=sum(learned), batch=batch, rows=rows)
 
 
 def _attention(layer: MultiHeadAttention, shapes: Shapes, batch: Any) -> Iterator[Call]:
@@ -193,7 +201,8 @@ def _pool(kind: str) -> Callable[[Any, Shapes, Any], Iterator[Call]]:
         made = batch * math.prod(layer.output_shapes(shapes)[0])
         if kind == "avg_pool" and layer.padding == "same":
             raise NumjazError(f"{layer}: torch has no such module, so that no tool's convention speaks of it")
-        yield Call(kind, read=batch * (time + sum(around)) * channels, made=made, batch=batch)
+        read = batch * (time + sum(around)) * channels
+        yield Call(kind, read=read, made=made, batch=batch, pool=layer.pool_size)
 
     return calls
 
@@ -212,6 +221,8 @@ def _activation(layer: Any, shapes: Shapes, batch: Any) -> Iterator[Call]:
     name = layer.activation if isinstance(layer, Activation) else type(layer).__name__.lower()
     if isinstance(layer, ReLU) and layer != ReLU():
         raise NumjazError(f"{layer}: torch has no such module, so that no tool's convention speaks of it")
+    if isinstance(layer, ELU) and layer.alpha != 1:
+        name = "elu_scaled"
     numbers = batch * math.prod(shape)
     if name != "linear":
         yield Call(name, read=numbers, made=numbers, rows=batch * math.prod(shape[:-1]), batch=batch)
@@ -230,6 +241,8 @@ def _sum(kind: str) -> Callable[[Any, Shapes, Any], Iterator[Call]]:
         for count in range(2, len(shapes) + 1):
             made = batch * math.prod(layer.output_shapes(shapes[:count])[0])
             yield Call(kind, made=made, function=True)
+        if isinstance(layer, Average):
+            yield Call("div", made=made, function=True)
 
     return calls
 
@@ -262,9 +275,9 @@ CALLS: dict[type[Layer], Callable[[Any, Shapes, Any], Iterator[Call]]] = {
     Add: _sum("add"),
     Average: _sum("add"),
     Multiply: _sum("mul"),
-    Subtract: _nothing,
-    Maximum: _nothing,
-    Minimum: _nothing,
+    Subtract: _sum("sub"),
+    Maximum: _sum("maximum"),
+    Minimum: _sum("minimum"),
     **dict.fromkeys(
         (Input, Concatenate, Cropping1D, Dropout, Flatten, Permute, RepeatVector, Reshape, UpSampling1D, ZeroPadding1D),
         _nothing,

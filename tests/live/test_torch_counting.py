@@ -85,12 +85,12 @@ def twin(model: numjaz.Model, window: int) -> tuple[Any, Any]:
 
 
 def test_every_convention_has_its_tool() -> None:
-    assert set(TOOLS) == set(CONVENTIONS)
+    assert set(TOOLS) == set(CONVENTIONS) - {"tf-profiler"}  # in test_keras_counting.py
 
 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("convention", TOOLS)
 def test_the_tool_prints_the_same(convention: str, network: str, window: int) -> None:
     model = NETWORKS[network]()
     assert TOOLS[convention](*twin(model, window)) == numjaz.count(model, convention, window).macs
