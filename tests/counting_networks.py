@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import numjaz
@@ -116,6 +117,62 @@ def activations() -> numjaz.Model:
             node("pool", GlobalMaxPooling1D(), "norm"),
         ]
     )
+
+
+def random_layer(rng: random.Random, kind: type[Layer], width: int) -> Layer:
+    """A layer of a kind with options that torch's modules have too."""
+    bias = rng.random() < 0.7
+    names = ["linear", "relu", "elu", "gelu", "tanh", "silu", "leaky_relu", "relu6", "softmax"]
+    walk = {"kernel_size": rng.randint(1, 5), "strides": rng.randint(1, 2), "use_bias": bias}
+    walk |= {"activation": rng.choice(names), "padding": rng.choice(["same", "valid", "causal"])}
+    pool = {"pool_size": rng.randint(1, 3), "strides": rng.randint(0, 2)}
+    cell = rng.choice([GRU, LSTM, SimpleRNN])(rng.randint(1, 6), use_bias=bias)
+    affine = rng.random() < 0.7
+    heads = 2 if width % 2 == 0 else 1
+    options: dict[type[Layer], dict[str, object]] = {
+        Dense: {"units": rng.randint(1, 8), "activation": rng.choice(names), "use_bias": bias},
+        Conv1D: {**walk, **rng.choice([{"filters": rng.randint(1, 8)}, {"filters": 2 * width, "groups": width}])},
+        DepthwiseConv1D: {**walk, "depth_multiplier": rng.randint(1, 2)},
+        SeparableConv1D: {**walk, "filters": rng.randint(1, 8), "depth_multiplier": rng.randint(1, 2)},
+        **{each: {"units": rng.randint(1, 6), "use_bias": bias, "go_backwards": not bias} for each in CELLS},
+        Bidirectional: {"forward_layer": cell, "backward_layer": cell},
+        BatchNormalization: {"scale": affine, "center": affine},
+        LayerNormalization: {"center": bias},
+        MaxPooling1D: {**pool, "padding": rng.choice(["same", "valid"])},
+        AveragePooling1D: pool,
+        PReLU: {"shared_axes": (1,)},
+        ELU: {"alpha": rng.choice([1.0, 0.5])},
+        Activation: {"activation": rng.choice([*names, "selu", "sigmoid"])},
+        Dropout: {"rate": 0.2},
+        MultiHeadAttention: {"heads": heads, "key_dim": width // heads},
+    }
+    return kind(**options.get(kind, {}))
+
+
+CELLS = (GRU, LSTM, SimpleRNN)
+ANYWHERE = (Dense, Activation, ELU, Softmax, Dropout)
+ALONG_TIME = (
+    *(Conv1D, DepthwiseConv1D, SeparableConv1D, *CELLS, Bidirectional, BatchNormalization, LayerNormalization),
+    *(MaxPooling1D, AveragePooling1D, PReLU, MultiHeadAttention, GlobalAveragePooling1D, GlobalMaxPooling1D),
+)
+
+
+def random_network(seed: int) -> numjaz.Model:
+    """A chain of layers; the first has weights, as tools ask for."""
+    rng = random.Random(seed)
+    shape: tuple[int, ...] = (64, rng.randint(1, 6))
+    nodes = [node("n0", Input(shape[-1]))]
+    for k in range(1, rng.randint(4, 10)):
+        kinds = [Conv1D] if k == 1 else [*ANYWHERE, *ALONG_TIME] if len(shape) == 2 else ANYWHERE
+        layer = random_layer(rng, rng.choice(kinds), shape[-1])
+        if isinstance(layer, MultiHeadAttention) and layer.heads % 2:
+            continue
+        inputs = (nodes[-1].name,) * (2 if isinstance(layer, MultiHeadAttention) else 1)
+        (made, *_) = layer.output_shapes((shape,) * len(inputs))
+        if len(made) == 1 or made[0] >= 8:
+            nodes.append(node(f"n{k}", layer, *inputs))
+            shape = made
+    return model(nodes)
 
 
 NETWORKS: dict[str, Callable[[], numjaz.Model]] = {

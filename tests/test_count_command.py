@@ -63,7 +63,9 @@ def test_conventions_side_by_side(capsys: Capture) -> None:
     assert lines[2].split()[-2:] == ["7,184,042", "mult-adds"]
     readme = Path(__file__).parent.parent / "README.md"
     assert "\n".join(lines[: lines.index("")]) in readme.read_text(encoding="utf-8")
-    more = [int(line.split()[1].replace(",", "")) for line in lines if line.startswith("thop") and " thop 0" not in line]
+    more = [
+        int(line.split()[1].replace(",", "")) for line in lines if line.startswith("thop") and " thop 0" not in line
+    ]
     assert sum(more) == 7_235_114 - 6_955_044
     held = json.loads(printed(capsys, NETWORK, "--convention", "all", "--json"))["conventions"]
     assert (held["matmul"], held["thop"], held["flopcounter"]) == (6_955_044, 7_235_114, 13_910_088)

@@ -101,7 +101,7 @@ PROFILER: dict[str, Rule] = {
     "rnn": Rule(lambda c: once(c, 2, 1), ONE_STEP),
     "attention": Rule(keras_attention, "2 a multiply-accumulate, biases, softmax; not the products of the scores"),
     "batch_norm": Rule(lambda c: 2 * c.read + (6 if c.parameters else 5) * c.channels, "2 a number, 5 or 6 a channel"),
-    "layer_norm": Rule(lambda c: 9 * c.read + 4 * c.rows, "9 a number, 4 a row"),
+    "layer_norm": Rule(lambda c: 7 * c.read + c.parameters * c.rows + 4 * c.rows, "8 or 9 a number, 4 a row"),
     **dict.fromkeys(("max_pool", "avg_pool"), Rule(lambda c: c.pool * c.made, "each number that a pool sees")),
     "adaptive_avg_pool": ONE_EACH,
     "softmax": Rule(lambda c: 5 * c.read, "5 a number"),

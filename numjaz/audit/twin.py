@@ -180,6 +180,11 @@ def _attention(layer: MultiHeadAttention, shapes: Shapes, batch: Any) -> Iterato
     narrow = layer.heads * layer.key_dim
     if (narrow, layer.value_dim or layer.key_dim, layer.output or query[1]) != (query[1], layer.key_dim, query[1]):
         raise NumjazError(f"{layer}: torch has one width in an attention, so that no tool's convention speaks of it")
+    if not layer.use_bias or layer.heads % 2 or layer.causal or layer.scores or not query == key == value:
+        raise NumjazError(
+            f"{layer}: torch fuses an attention of a sequence with itself, with biases and an even number of heads; "
+            f"for others the tools count what they find within"
+        )
     operations = layer.operations(shapes, batch)
     yield Call(
         "attention",

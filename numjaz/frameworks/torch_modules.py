@@ -66,14 +66,14 @@ def module_of(layer: Layer, table: Table) -> nn.Module:
 
 
 def outputs_of(layer: Layer, module: nn.Module, inputs: Tensors) -> Tensors:
-    """The layer's outputs, by its module."""
+    """The layer's outputs, by its module; channels are last in memory too, for torch computes otherwise elsewhere."""
     if isinstance(layer, TimeDistributed):
         outputs = outputs_of(layer.layer, module, tuple(x.reshape(-1, *x.shape[2:]) for x in inputs))
         return tuple(y.reshape(*inputs[0].shape[:2], *y.shape[1:]) for y in outputs)
     if isinstance(module, Step):
         given: Tensors = module(*inputs)
         return given
-    return NATIVE[type(layer)].call(layer, module, inputs)
+    return tuple(y.contiguous() for y in NATIVE[type(layer)].call(layer, module, inputs))
 
 
 def _plain(layer: Layer, module: nn.Module, inputs: Tensors) -> Tensors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from counting_networks import NETWORKS
+from counting_networks import NETWORKS, random_network
 
 import numjaz
 
@@ -15,6 +15,7 @@ if keras.__version__.startswith("2."):
     pytest.skip("the convention is stated for current TensorFlow", allow_module_level=True)
 from numjaz.frameworks.keras import keras_model  # noqa: E402
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # Keras's own
 WINDOWS = (64, 256) if os.environ.get("NUMJAZ_GRID") else (64,)
 
 
@@ -27,6 +28,19 @@ def profiled(model: numjaz.Model, window: int, batch: int) -> int:
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     options["output"] = "none"
     return tf.compat.v1.profiler.profile(graph=graph, cmd="op", options=options).total_float_ops
+
+
+def test_random_networks() -> None:
+    seeds, compared = range(100 if os.environ.get("NUMJAZ_GRID") else 15), 0
+    for seed in seeds:
+        model = random_network(seed)
+        try:
+            printed = profiled(model, 64, 2)
+        except numjaz.NumjazError:  # Keras has no word for it
+            continue
+        assert printed == numjaz.count(model, "tf-profiler", 64, batch=2).macs, model.summary(64)
+        compared += 1
+    assert compared > len(seeds) / 2
 
 
 @pytest.mark.parametrize("batch", [1, 3])

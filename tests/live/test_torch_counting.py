@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from counting_networks import NETWORKS
+from counting_networks import NETWORKS, random_network
 
 import numjaz
 from numjaz.audit import CONVENTIONS, memory
@@ -94,6 +94,13 @@ def test_every_convention_has_its_tool() -> None:
 def test_the_tool_prints_the_same(convention: str, network: str, window: int) -> None:
     model = NETWORKS[network]()
     assert TOOLS[convention](*twin(model, window)) == numjaz.count(model, convention, window).macs
+
+
+@pytest.mark.parametrize("convention", TOOLS)
+def test_random_networks(convention: str) -> None:
+    for seed in range(200 if os.environ.get("NUMJAZ_GRID") else 25):
+        model = random_network(seed)
+        assert TOOLS[convention](*twin(model, 64)) == numjaz.count(model, convention, 64).macs, model.summary(64)
 
 
 @pytest.mark.parametrize("network", ["jazbat 1D", "residual", "separable"])
