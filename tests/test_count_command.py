@@ -78,7 +78,7 @@ def test_what_no_tool_speaks_of_is_named(capsys: Capture) -> None:
     assert json.loads(out)["conventions"]["thop"] is None
     assert "note: thop: node 'bigru': GRU" in error
     assert main(["count", "jazbat:reset_after=false", "--convention", "thop"]) == 2
-    assert "torch has no such module" in capsys.readouterr().err
+    assert "torch has no module for it" in capsys.readouterr().err
 
 
 def test_sizes(tmp_path: Path, capsys: Capture) -> None:

@@ -92,10 +92,13 @@ def calls_of(layer: Layer, shapes: Shapes, batch: Any = 1) -> list[Call]:
     NumjazError
         Where torch has no module for the layer: what its equations call there is nobody's convention.
     """
-    for kind, calls in CALLS.items():
-        if type(layer) is kind:
-            return list(calls(layer, shapes, batch))
-    raise NumjazError(f"{layer}: torch has no module for it, so that no tool's convention speaks of it")
+    if type(layer) not in CALLS:
+        raise _no_module(layer)
+    return list(CALLS[type(layer)](layer, shapes, batch))
+
+
+def _no_module(layer: Layer) -> NumjazError:
+    return NumjazError(f"{layer}: torch has no module for it, so that no tool's convention speaks of it")
 
 
 def _activated(name: str, numbers: Any, rows: Any) -> list[Call]:
@@ -133,7 +136,7 @@ def _linear(layer: Dense, shapes: Shapes, batch: Any) -> Iterator[Call]:
 def _recurrent(layer: Any, shapes: Shapes, batch: Any, directions: int = 1) -> Iterator[Call]:
     native = layer.activation == "tanh" and getattr(layer, "recurrent_activation", "sigmoid") == "sigmoid"
     if not native or not getattr(layer, "reset_after", True) or len(shapes) > 1:
-        raise NumjazError(f"{layer}: torch has no such module, so that no tool's convention speaks of it")
+        raise _no_module(layer)
     time, width = shapes[0]
     columns = layer.GATES * layer.units * directions
     biases = 2 * columns * layer.use_bias
@@ -154,7 +157,7 @@ def _recurrent(layer: Any, shapes: Shapes, batch: Any, directions: int = 1) -> I
 
 def _bidirectional(layer: Bidirectional, shapes: Shapes, batch: Any) -> Iterator[Call]:
     if layer.forward_layer != layer.backward_layer or layer.merge != "concat":
-        raise NumjazError(f"{layer}: torch has no such module, so that no tool's convention speaks of it")
+        raise _no_module(layer)
     yield from _recurrent(layer.forward_layer, shapes, batch, directions=2)
 
 
@@ -169,7 +172,7 @@ def _layer_norm(layer: LayerNormalization, shapes: Shapes, batch: Any) -> Iterat
     numbers = batch * math.prod(shapes[0])
     learned = [math.prod(p.shape) for p in layer.parameters(shapes).values()]
     if not learned:
-        raise NumjazError(f"{layer}: the twin has no module for it, so that no tool's convention speaks of it")
+        raise _no_module(layer)
     rows = numbers // learned[0]
     yield Call("layer_norm", read=numbers, made=numbers, parameters=sum(learned), batch=batch, rows=rows)
 
@@ -179,7 +182,7 @@ def _attention(layer: MultiHeadAttention, shapes: Shapes, batch: Any) -> Iterato
     widths = (query[1], key[1], value[1])
     narrow = layer.heads * layer.key_dim
     if (narrow, layer.value_dim or layer.key_dim, layer.output or query[1]) != (query[1], layer.key_dim, query[1]):
-        raise NumjazError(f"{layer}: torch has one width in an attention, so that no tool's convention speaks of it")
+        raise _no_module(layer)
     if not layer.use_bias or layer.heads % 2 or layer.causal or layer.scores or not query == key == value:
         raise NumjazError(
             f"{layer}: torch fuses an attention of a sequence with itself, with biases and an even number of heads; "
@@ -205,7 +208,7 @@ def _pool(kind: str) -> Callable[[Any, Shapes, Any], Iterator[Call]]:
         around = zeros_around(time, layer.pool_size, layer.strides or layer.pool_size, layer.padding)
         made = batch * math.prod(layer.output_shapes(shapes)[0])
         if kind == "avg_pool" and layer.padding == "same":
-            raise NumjazError(f"{layer}: torch has no such module, so that no tool's convention speaks of it")
+            raise _no_module(layer)
         read = batch * (time + sum(around)) * channels
         yield Call(kind, read=read, made=made, batch=batch, pool=layer.pool_size)
 
@@ -225,7 +228,7 @@ def _activation(layer: Any, shapes: Shapes, batch: Any) -> Iterator[Call]:
     shape = shapes[0]
     name = layer.activation if isinstance(layer, Activation) else type(layer).__name__.lower()
     if isinstance(layer, ReLU) and layer != ReLU():
-        raise NumjazError(f"{layer}: torch has no such module, so that no tool's convention speaks of it")
+        raise _no_module(layer)
     if isinstance(layer, ELU) and layer.alpha != 1:
         name = "elu_scaled"
     numbers = batch * math.prod(shape)
@@ -236,7 +239,7 @@ def _activation(layer: Any, shapes: Shapes, batch: Any) -> Iterator[Call]:
 def _prelu(layer: PReLU, shapes: Shapes, batch: Any) -> Iterator[Call]:
     learned = [p.shape for p in layer.parameters(shapes).values()]
     if any(n != 1 for shape in learned for n in shape[:-1]):
-        raise NumjazError(f"{layer}: torch has no such module, so that no tool's convention speaks of it")
+        raise _no_module(layer)
     numbers = batch * math.prod(shapes[0])
     yield Call("prelu", read=numbers, made=numbers, parameters=math.prod(learned[0]), batch=batch)
 
