@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
 from numjaz.errors import NumjazError
-from numjaz.formats.keras_classes import Config
+from numjaz.formats.keras_classes import Config, check_masks
 from numjaz.formats.keras_layers import check_known, is_operation, layer_of
 from numjaz.layers import BatchNormalization, Input, Layer, LayerNormalization, MultiHeadAttention, TimeDistributed
 from numjaz.nodes import LENGTHS, MAX_NODES, Node, output_key, output_shapes
@@ -73,6 +73,7 @@ def described(model: Config, source: str, keras: int | None) -> Described:
             )
         reader = _Reader(keras)
         outputs, layers = reader.model(model, "", "", None, 0)
+        check_masks(reader.nodes)
         nodes = _canonical(reader.nodes, reader.operations)
         return Described(nodes, [output_key(*output) for output in outputs], layers)
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, OverflowError, RecursionError) as error:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from numjaz.errors import NumjazError
+from numjaz.formats.keras_classes import check_masks
 from numjaz.formats.keras_config import KerasLayer
 from numjaz.formats.keras_weights import keras_class, keras_order
 from numjaz.layers import (
@@ -98,6 +99,7 @@ def configuration(nodes: Sequence[Node], outputs: Sequence[str], dtype: str, ker
     NumjazError
         Naming the node, and what that Keras has no word for.
     """
+    check_masks(nodes)
     names, order = keras_names(nodes), keras_order(nodes, outputs)
     lost = {node.owner for node in nodes} - {layer.owner for layer in order}
     if lost:

@@ -131,6 +131,21 @@ def test_models_in_models_that_use_a_name_again(tmp_path: Path, first: int) -> N
     np.testing.assert_allclose(numjaz.load(tmp_path / "m.h5").predict(x), expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("container", ["keras", "h5"])
+@pytest.mark.parametrize("behind", ["Softmax", "Activation"])
+def test_the_mask_of_a_causal_attentions_scores(tmp_path: Path, behind: str, container: str) -> None:
+    """Keras hands it on, and a Softmax leaves out what is masked: read as if there were none, that would be silent."""
+    inputs = keras.layers.Input((6, 2))
+    attention = keras.layers.MultiHeadAttention(1, 2, name="attention")
+    y, scores = attention(inputs, inputs, use_causal_mask=True, return_attention_scores=True)
+    layer = keras.layers.Softmax(name="last") if behind == "Softmax" else keras.layers.Activation("tanh", name="last")
+    keras.Model(inputs, [y, layer(scores)]).save(tmp_path / f"m.{container}")
+    with pytest.raises(numjaz.NumjazError, match="'last' takes the scores of a causal attention"):
+        numjaz.load(tmp_path / f"m.{container}")
+    keras.Model(inputs, [y, scores]).save(tmp_path / f"n.{container}")
+    assert len(numjaz.load(tmp_path / f"n.{container}").outputs) == 2
+
+
 def test_a_class_that_is_not_kerass_is_refused(tmp_path: Path) -> None:
     """In an archive; a legacy file names classes without their module, so nobody can tell."""
 

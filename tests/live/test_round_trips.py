@@ -18,7 +18,7 @@ from random_models import cases
 import numjaz
 from numjaz.formats.description import by_name
 from numjaz.formats.saving import FORMATS
-from numjaz.layers import Input, MultiHeadAttention, Normalization, TimeDistributed
+from numjaz.layers import Input, MultiHeadAttention, Normalization
 from numjaz.nodes import Node
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the frameworks' own, and numjaz's notes on what it converts
@@ -44,13 +44,6 @@ def agree(made: list[np.ndarray], expected: list[np.ndarray], bound: float) -> N
     for a, b in zip(made, expected, strict=True):
         assert a.shape == b.shape
         np.testing.assert_allclose(a, b, rtol=0, atol=bound * largest)
-
-
-def handed_a_mask(model: numjaz.Model) -> bool:
-    """Whether Keras 3 fails on its own: it hands a causal attention's mask on, for one window, to TimeDistributed."""
-    layers = [node.layer for node in model.nodes]
-    causal = any(isinstance(layer, MultiHeadAttention) and layer.causal and layer.scores for layer in layers)
-    return causal and any(isinstance(layer, TimeDistributed) for layer in layers)
 
 
 def written(model: numjaz.Model, format: str, folder: Path) -> Path:
@@ -102,7 +95,6 @@ def keras_inputs(x: Any, names: tuple[str, ...]) -> Any:
 @given(cases())
 def test_keras_loads_it(case: tuple[numjaz.Model, Any]) -> None:
     model, x = all_ends(case[0]), many(case[1])
-    assume(not handed_a_mask(model))
     keras = pytest.importorskip("keras")
     from keras_oracle import compute_in
 
@@ -163,7 +155,6 @@ def test_jazbat_net(tmp_path: Path, format: str, options: dict[str, Any]) -> Non
 @given(cases())
 def test_the_keras_twin(case: tuple[numjaz.Model, Any]) -> None:
     model, x = all_ends(case[0]), many(case[1])
-    assume(not handed_a_mask(model))
     pytest.importorskip("keras")
     from keras_oracle import compute_in
 
