@@ -188,6 +188,12 @@ def architecture(path: Path) -> numjaz.Model | Path | None:
     return next(whole for ending in ("keras", "h5") if (whole := path.with_name(f"{stem}.{ending}")).exists())
 
 
+def names(path: Path) -> dict[str, str] | None:
+    """What the user has to say: safetensors has no order, and the first shortcut of Jazbat-Net is shaped like a merge."""
+    sorted_by_name = path.suffix == ".safetensors" and path.name.startswith("jazbat")
+    return {"module1_shortcut": "blocks.0.skip"} if sorted_by_name else None
+
+
 def difference(model: numjaz.Model, path: Path) -> Difference:
     """Every node's to what the framework gave for it, which lies beside the file as ``.npz``."""
     with np.load(path.with_name(f"{path.name.partition('.')[0]}.npz")) as held:

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 import numpy as np
-from numjaz_networks import Difference, architecture, difference
+from numjaz_networks import Difference, architecture, difference, names
 
 import numjaz
 
@@ -62,7 +62,7 @@ class Cell(NamedTuple):
 def read(path: Path) -> Cell:
     """One file, read with the architecture that belongs to it and run on the input beside it."""
     try:
-        model = numjaz.load(path, architecture(path))
+        model = numjaz.load(path, architecture(path), names=names(path))
     except numjaz.NumjazError as error:
         reason = f"numjaz: {str(error).replace(f'{path.parent}/', '')}"
         return Cell(Difference(float("inf"), "the file"), reason)
