@@ -45,3 +45,27 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         + ["|" + "---|" * len(header)]
         + ["| " + " | ".join(line) + " |" for line in lines[1:]]
     )
+
+
+def latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    r"""The same as a LaTeX table in booktabs' style.
+
+    Examples
+    --------
+    >>> print(latex(["class", "share"], [["walking", "5 %"]]))
+    \begin{tabular}{ll}
+    \toprule
+    class & share \\
+    \midrule
+    walking & 5 \% \\
+    \bottomrule
+    \end{tabular}
+    """
+    lines = [" & ".join(_escaped(printable(cell)) for cell in line) + r" \\" for line in (header, *rows)]
+    top = [rf"\begin{{tabular}}{{{'l' * len(header)}}}", r"\toprule", lines[0], r"\midrule"]
+    return "\n".join([*top, *lines[1:], r"\bottomrule", r"\end{tabular}"])
+
+
+def _escaped(text: str) -> str:
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return "".join(special.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)
