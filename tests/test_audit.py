@@ -219,3 +219,11 @@ def test_generisch_net() -> None:
     assert [found[cell].verdict for cell in ("wisdm-2011", "wisdm-2019", "emotions")] == ["exact"] * 3
     people = found["people"]
     assert (people.verdict, dict(people.explanations[0].assumptions)) == ("contradicts", {"classes": 6, "reduction": 6})
+
+
+def test_cnn_bigru() -> None:
+    """As described it has 650 parameters more in every row: one 1x1 convolution from 64 channels to 10."""
+    found = judged(read_claims(SHIPPED / "cnn-bigru.toml"))
+    for each in found.values():
+        assert each.computed == each.cell.number.value + 650
+        assert [(dict(e.assumptions), len(e.cells)) for e in each.explanations] == [({"shared": True}, 5)]

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from numjaz.architectures.cnn_bigru import cnn_bigru
 from numjaz.architectures.jazbat import jazbat
 from numjaz.errors import NumjazError
 from numjaz.model import Model
 
-BUILDERS: dict[str, Callable[..., Model]] = {"jazbat": jazbat}
+BUILDERS: dict[str, Callable[..., Model]] = {"jazbat": jazbat, "cnn_bigru": cnn_bigru}
 """The builders by the names that ``architecture=`` takes."""
 
-__all__ = ["BUILDERS", "build", "jazbat"]
+__all__ = ["BUILDERS", "build", "cnn_bigru", "jazbat"]
 
 
 def build(name: str, options: Mapping[str, Any]) -> Model:

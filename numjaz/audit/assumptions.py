@@ -24,6 +24,7 @@ CANDIDATES: dict[str, tuple[Any, ...]] = {
     "activation": ("relu", "linear"),
     "modules": (1, 2, 3),
     "units": (16, 32, 64, 128),
+    "shared": (False, True),
     "window": (64, 100, 128, 200, 256, 512),
     "batch": (1, 2, 8, 16, 32, 64),
     "convention": NAMES,
@@ -35,7 +36,7 @@ CANDIDATES: dict[str, tuple[Any, ...]] = {
     "order": ("given", "best"),
     "tensors": ("all",),  # and every selection of `selections`
 }
-"""What each assumption may be. The first seven are the builder's options; any other option of it may vary as well."""
+"""What each assumption may be. The first eight are the builder's options; any other option of it may vary as well."""
 SYNONYMS = {"R": "reduction", "T": "window", "bias": "reset_after", "C": "classes", "F": "features"}
 ASSUMED: dict[str, Any] = {
     **{"window": 256, "batch": 1, "convention": "matmul", "unit": "decimal", "statistics": "counted"},
