@@ -198,6 +198,7 @@ class Model:
         for node in self.nodes:
             inputs = tuple(made[name][k] for name, k in node.inputs) if node.inputs else (given[node.name],)
             try:
+                node.layer.output_shapes(tuple(x.shape[1:] for x in inputs))  # refuses lengths that do not fit here
                 made[node.name] = node.layer.forward(params[node.owner], inputs).outputs
             except NumjazError as error:
                 raise NumjazError(f"node {node.name!r}: {error}") from None

@@ -39,7 +39,7 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     |---|---|
     | walking | 105 |
     """
-    lines = [header, *rows]
+    lines = [[printable(cell).replace("|", "\\|") for cell in line] for line in (header, *rows)]
     return "\n".join(
         ["| " + " | ".join(line) + " |" for line in lines[:1]]
         + ["|" + "---|" * len(header)]

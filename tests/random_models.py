@@ -258,7 +258,10 @@ def cases(draw: Draw, kind: type[Layer] | None = None, dtype: Any = np.float64) 
     """A network with arrays of this dtype, and an input that it turns into moderate numbers."""
     model = draw(models(kind, dtype))
     x = draw(inputs(model, dtype))
-    with np.errstate(all="ignore"):
-        made = model.activations(x).values()
+    try:
+        with np.errstate(all="ignore"):
+            made = model.activations(x).values()
+    except NumjazError:  # a length between those that fit
+        assume(False)
     assume(all(np.isfinite(array).all() and np.abs(array).max() < LARGEST for array in made))
     return model, x

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import numjaz
+from numjaz import Node
 from numjaz.layers import (
     GRU,
     LSTM,
@@ -22,6 +23,7 @@ from numjaz.layers import (
     DepthwiseConv1D,
     Dropout,
     GlobalAveragePooling1D,
+    Input,
     LayerNormalization,
     MaxPooling1D,
     MultiHeadAttention,
@@ -282,3 +284,17 @@ def test_reach_is_where_a_disturbed_sample_shows(case: Case) -> None:
     back, ahead = case.layer.reach
     assert moved.min() == (0 if ahead is None else at - ahead)
     assert moved.max() == (time - 1 if back is None else at + back)
+
+
+def test_a_length_that_does_not_fit_is_one_line() -> None:
+    """Half of 8 samples, twice rounded up and once down: 2 and 2, but of 10 they are 3 and 2."""
+    nodes = [
+        Node("x", Input(2)),
+        Node("up", MaxPooling1D(4, padding="same"), (("x", 0),)),
+        Node("down", MaxPooling1D(4), (("x", 0),)),
+        Node("sum", Add(), (("up", 0), ("down", 0))),
+    ]
+    network = numjaz.Model(nodes, {})
+    assert network.predict(np.zeros((1, 8, 2))).shape == (1, 2, 2)
+    with pytest.raises(numjaz.NumjazError, match=r"node 'sum': Add takes inputs of one shape, not \(3, 2\), \(2, 2\)"):
+        network.predict(np.zeros((1, 10, 2)))

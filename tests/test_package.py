@@ -28,7 +28,7 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "signal": {"doors"},
     "learn": {"model", "layers", "signal"},
     "frameworks": {"model", "nodes", "layers", "formats"},
-    "cli": {"model", "layers", "architectures", "formats", "signal", "learn", "audit", "formula", "report"},
+    "cli": {"model", "layers", "architectures", "formats", "signal", "learn", "audit", "formula", "report", "nodes"},
     "contract": set(),
     "errors": set(),
 }

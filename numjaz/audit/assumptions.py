@@ -8,11 +8,12 @@ from typing import Any
 
 from numjaz.audit.claims import Cell
 from numjaz.audit.conventions import NAMES
-from numjaz.audit.inventory import SIZES, count
+from numjaz.audit.inventory import SIZES, check_extent, count
 from numjaz.audit.memory import DEFINITIONS, ORDERED, memory
 from numjaz.errors import NumjazError
 from numjaz.model import Model
 
+ONLY_PRINTED = "only printed"
 Assumed = Mapping[str, Any]
 Resolve = Callable[[str, Mapping[str, Any]], Model]
 
@@ -37,6 +38,7 @@ CANDIDATES: dict[str, tuple[Any, ...]] = {
     "tensors": ("all",),  # and every selection of `selections`
 }
 """What each assumption may be. The first eight are the builder's options; any other option of it may vary as well."""
+KNOWN = {name: CANDIDATES[name] for name in ("unit", "statistics", "directions", "dtype", "definition", "order")}
 SYNONYMS = {"R": "reduction", "T": "window", "bias": "reset_after", "C": "classes", "F": "features"}
 ASSUMED: dict[str, Any] = {
     **{"window": 256, "batch": 1, "convention": "matmul", "unit": "decimal", "statistics": "counted"},
@@ -70,10 +72,16 @@ def value_of(cell: Cell, assumed: Assumed, resolve: Resolve) -> float:
     Raises `NumjazError` where it cannot be computed.
     """
     if cell.quantity == "windows":
-        return (cell.samples - cell.window) // cell.hop + 1
+        return max((cell.samples - cell.window) // cell.hop + 1, 0)
     if cell.quantity in ("file_bytes", "quoted", "ratio"):
-        raise NumjazError("only printed")
+        raise NumjazError(ONLY_PRINTED)
+    for name, known in KNOWN.items():
+        if assumed[name] not in known:
+            raise NumjazError(f"{name} {assumed[name]!r:.40} is not one of {', '.join(map(str, known))}")
     model = resolve(cell.model, {k: v for k, v in assumed.items() if k not in ASSUMED})
+    check_extent(model, assumed["window"], assumed["batch"])
+    if not isinstance(assumed["nodes"], str) or not any(node.name.startswith(assumed["nodes"]) for node in model.nodes):
+        raise NumjazError(f"no node's name begins with {assumed['nodes']!r:.40}")
     if cell.quantity == "activations":
         found = selections(cell, assumed, resolve, model)
         if assumed["tensors"] not in found:
@@ -105,7 +113,8 @@ def selections(cell: Cell, assumed: Assumed, resolve: Resolve, model: Model | No
     """Which tensors could have been counted, and how many numbers they hold: all, or of a block some by their width."""
     model = model or resolve(cell.model, {k: v for k, v in assumed.items() if k not in ASSUMED})
     shapes = model.shapes(assumed["window"])
-    found = {"all": sum(math.prod(shape) for shape in shapes.values())}
+    batch = assumed["batch"]
+    found = {"all": batch * sum(math.prod(shape) for shape in shapes.values())}
     blocks: dict[str, dict[int, int]] = {}  # block -> size of a tensor -> how many there are
     for name, shape in shapes.items():
         block, size = name.partition("_")[0], math.prod(shape)
@@ -114,7 +123,7 @@ def selections(cell: Cell, assumed: Assumed, resolve: Resolve, model: Model | No
         for chosen in _choices(list(sizes.items())):
             text = " and ".join(f"{n} of {sizes[size]} with {size:,} numbers" for size, n in chosen if n)
             if text:
-                found[f"{block}: {text}"] = sum(size * n for size, n in chosen)
+                found[f"{block}: {text}"] = batch * sum(size * n for size, n in chosen)
     return found
 
 

@@ -245,5 +245,5 @@ def differences(convention: str, model: Model, window: int = 256, batch: int = 1
 
 def check_convention(name: str) -> None:
     """Raise, listing them, unless there is a convention of this name."""
-    if name not in NAMES:
+    if not isinstance(name, str) or name not in NAMES:
         raise NumjazError(f"convention {name!r:.60} is not one of {', '.join(NAMES)}")

@@ -14,7 +14,7 @@ from numjaz.errors import NumjazError
 WITHIN = 0.02
 NEAR = 0.05  # of a printed value: what its neighbours are
 MOST = 3  # assumptions that an explanation may take
-MAX_SETS = 20_000  # sets of assumptions that a search looks at
+MAX_SETS = 2_000  # sets of assumptions that a search looks at
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Judged:
     verdict: str  # exact, rounds, within, contradicts, not_derivable
     explanations: tuple[Explanation, ...] = ()
     cut: bool = False  # whether the search was
+    reason: str = ""  # why nothing could be computed
 
 
 def reproduces(printed: Printed, value: float) -> bool:
@@ -75,7 +76,13 @@ def audit(paper: Paper, resolve: Resolve) -> list[Judged]:
         Gives the `Model` of a builder's name or a path, and options.
     """
     resolve = _remembered(resolve)
-    worth = {cell.id: _worth(cell, baseline(cell), resolve) for cell in paper.cells}
+    worth: dict[str, float | None] = {}
+    reasons: dict[str, str] = {}
+    for cell in paper.cells:
+        try:
+            worth[cell.id] = value_of(cell, baseline(cell), resolve)
+        except NumjazError as error:
+            worth[cell.id], reasons[cell.id] = None, str(error)
     by_id = {cell.id: cell for cell in paper.cells}
     for cell in paper.cells:
         if cell.quantity == "ratio":
@@ -98,7 +105,8 @@ def audit(paper: Paper, resolve: Resolve) -> list[Judged]:
             for e in found
         ]
         ranked.sort(key=lambda e: (len(e.assumptions), -len(e.cells), e.neighbours))
-        result.append(Judged(cell, worth[cell.id], how, tuple(ranked), cut))
+        reason = reasons.get(cell.id, "") if worth[cell.id] is None else ""
+        result.append(Judged(cell, worth[cell.id], how, tuple(ranked), cut, reason))
     return result
 
 

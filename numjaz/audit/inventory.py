@@ -89,9 +89,8 @@ def count(
     27168·T + 36
     """
     check_convention(convention)
+    check_extent(model, window, batch)
     size = item_size(dtype)
-    if isinstance(window, int) and window < 1:
-        raise NumjazError(f"window must be 1 sample or more, not {window}")
     try:
         rows = tuple(_rows(model, convention, window, batch, size))
     except TypeError:
@@ -102,9 +101,19 @@ def count(
     return Count(convention, macs, sum(row.parameters for row in rows), sum(row.trainable for row in rows), rows)
 
 
+def check_extent(model: Model, window: Any, batch: Any) -> None:
+    """Raise unless this is a model, and window and batch are whole numbers, 1 or more; a window may be a formula."""
+    if not isinstance(model, Model):
+        raise NumjazError(f"takes a Model, not {model!r:.60}")
+    if not isinstance(window, Formula) and (type(window) is not int or window < 1):
+        raise NumjazError(f"window must be 1 sample or more, not {window!r:.60}")
+    if type(batch) is not int or batch < 1:
+        raise NumjazError(f"batch must be 1 window or more, not {batch!r:.60}")
+
+
 def item_size(dtype: str) -> int:
     """Bytes of a number of this dtype."""
-    if dtype not in SIZES:
+    if not isinstance(dtype, str) or dtype not in SIZES:
         raise NumjazError(f"dtype {dtype!r:.60} is not one of {', '.join(SIZES)}")
     return SIZES[dtype]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from numjaz.audit.graph import Graph, best_order
-from numjaz.audit.inventory import item_size
+from numjaz.audit.inventory import check_extent, item_size
 from numjaz.audit.twin import calls_of
 from numjaz.errors import NumjazError
 from numjaz.layers import Add, Average, Input, Shape, Subtract
@@ -112,7 +112,8 @@ def memory(
     >>> memory(model, "in_place", order="best").peak_bytes // 4
     35328
     """
-    if definition not in DEFINITIONS:
+    check_extent(model, window, batch)
+    if not isinstance(definition, str) or definition not in DEFINITIONS:
         raise NumjazError(f"definition {definition!r:.60} is not one of {', '.join(DEFINITIONS)}")
     if order not in ("given", "best") or (order == "best" and definition not in ORDERED):
         raise NumjazError(f"order {order!r:.60}: given, or best for {', '.join(ORDERED)}")

@@ -1,7 +1,8 @@
 """Judge a paper's claims: which of its numbers are right, and under which assumptions the others would be.
 
 FILE is a claims file in TOML, or the name of one that comes with numjaz: jazbat-net. --init MODEL prints one
-to fill in. The exit code is 1 where a cell contradicts what is computed under the paper's own options.
+to fill in. Verdicts: exact, rounds (to the digits printed), within (2 %), contradicts, not_derivable. The exit
+code is 1 where a cell contradicts what is computed under the paper's own options, or cannot be computed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 import numjaz.audit
 from numjaz.architectures import BUILDERS, build
-from numjaz.audit.claims import Cell, read_claims
+from numjaz.audit.assumptions import ONLY_PRINTED
+from numjaz.audit.claims import UNITS, Cell, read_claims
 from numjaz.audit.explain import Explanation, Judged, audit, conflicts
 from numjaz.audit.inventory import count
 from numjaz.cli.options import parsed_architecture
@@ -59,7 +61,8 @@ def execute(args: argparse.Namespace) -> int:
             print(written([*header, "reproduced with"], [[*row, text] for row, text in zip(rows, why, strict=True)]))
         else:
             print(_text(table(header, rows, right=(2, 3)), judged, apart))
-    return 1 if any(each.verdict == "contradicts" for each in judged) else 0
+    unknown = [each for each in judged if each.verdict == "not_derivable" and each.reason != ONLY_PRINTED]
+    return 1 if unknown or any(each.verdict == "contradicts" for each in judged) else 0
 
 
 def _network(model: str, options: Mapping[str, Any]) -> Model:
@@ -80,8 +83,14 @@ def _text(cells: str, judged: list[Judged], apart: list[str]) -> str:
         if each.cut:
             lines.append(f"{each.cell.id}: the search was cut; fewer entries in may_vary make it whole")
         elif each.verdict in ("within", "contradicts") and not each.explanations and each.cell.may_vary:
-            lines.append(f"{each.cell.id}: no three assumptions of those that may vary reproduce it")
+            lines.append(f"{each.cell.id}: up to three of the values that are tried for {_varied(each)} do not give it")
+        if each.reason and each.reason != ONLY_PRINTED:
+            lines.append(f"{each.cell.id}: not derivable: {each.reason}")
     return "\n".join([*lines, *(f"two networks: {text}" for text in apart)])
+
+
+def _varied(each: Judged) -> str:
+    return ", ".join(each.cell.may_vary)
 
 
 def _because(found: Explanation, cell: Cell) -> str:
@@ -98,7 +107,8 @@ def _shown(value: float | None, cell: Cell) -> str:
         return f"{100 * value:.1f}"
     if cell.quantity == "ratio":
         return f"{value:.2f}"
-    return f"{value:,.0f}"
+    unit = UNITS[cell.unit]
+    return f"{value:,.0f}" if unit == 1 else f"{value / unit:,.4g}"
 
 
 def _plain(each: Judged) -> dict[str, Any]:
@@ -109,6 +119,7 @@ def _plain(each: Judged) -> dict[str, Any]:
         "computed": each.computed,
         "verdict": each.verdict,
         "cut": each.cut,
+        "reason": each.reason,
         "explanations": [
             {
                 "assumptions": dict(found.assumptions),

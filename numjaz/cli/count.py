@@ -22,8 +22,9 @@ from numjaz.cli.options import add_file_options, load_file, parsed_architecture
 from numjaz.cli.output import json_line, note
 from numjaz.errors import NumjazError
 from numjaz.formats.saving import FORMATS
-from numjaz.layers import ELEMENTARY
+from numjaz.layers import ELEMENTARY, Input
 from numjaz.model import Model
+from numjaz.nodes import WINDOW
 from numjaz.report import table
 
 
@@ -54,7 +55,7 @@ def execute(args: argparse.Namespace) -> int:
     """Run the command."""
     name, options = parsed_architecture(args.model)
     model = build(name, options) if name in BUILDERS and not args.architecture else load_file(args, args.model)
-    window = args.window if args.window is not None else model.contract.window if model.contract else 256
+    window = _window(model, args.window)
     if window < 1 or args.batch < 1:
         raise NumjazError("--window and --batch must be 1 or more")
     counted = count(model, "matmul" if args.convention == "all" else args.convention, window, batch=args.batch)
@@ -74,6 +75,17 @@ def execute(args: argparse.Namespace) -> int:
     else:
         print(_nodes(counted, window, args.batch))
     return 0
+
+
+def _window(model: Model, asked: int | None) -> int:
+    """How many samples a window has: what is asked for, the network's own number, or 256."""
+    axes = [size for node in model.nodes if isinstance(node.layer, Input) for size in node.layer.axes]
+    fixed = axes[0] if axes and None not in axes else None
+    if fixed is not None and asked not in (None, fixed):
+        raise NumjazError(f"--window {asked}: the network's own length is fixed, {fixed} samples")
+    if asked is not None:
+        return asked
+    return fixed if fixed is not None else model.contract.window if model.contract else WINDOW
 
 
 def _nodes(counted: Count, window: int, batch: int) -> str:
