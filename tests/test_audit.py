@@ -227,3 +227,33 @@ def test_cnn_bigru() -> None:
     for each in found.values():
         assert each.computed == each.cell.number.value + 650
         assert [(dict(e.assumptions), len(e.cells)) for e in each.explanations] == [({"shared": True}, 5)]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("{ feature = 3 }", "unexpected keyword argument 'feature'"),
+        ('{ convention = "Thop" }', "convention 'Thop' is not one of matmul"),
+        ("{ nodes = 3 }", "no node's name begins with 3"),
+        ('{ nodes = "zzz" }', "no node's name begins with 'zzz'"),
+        ("{ batch = 0 }", "batch must be 1 window or more"),
+        ("{ window = 2.5 }", "window must be 1 sample or more"),
+        ('{ dtype = "bfloat16" }', "dtype 'bfloat16' is not one of"),
+        ('{ statistics = "zz" }', "statistics 'zz' is not one of counted, left out"),
+    ],
+)
+def test_options_that_cannot_be_say_why(tmp_path: Path, capsys: Capture, options: str, reason: str) -> None:
+    """A slip of the pen is neither the paper's fault nor a passed audit."""
+    path = tmp_path / "claims.toml"
+    path.write_text(GOOD + f"options = {options}\n", encoding="utf-8")
+    assert main(["audit", str(path)]) == 1
+    text = capsys.readouterr().out
+    assert "not_derivable" in text
+    assert reason in text.partition("not derivable: ")[2]
+
+
+def test_tables_of_a_file_cannot_break_a_page(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "claims.toml"
+    path.write_text(GOOD.replace("Table I", "a|b\\u001b[2J"), encoding="utf-8")
+    assert main(["audit", str(path), "--markdown"]) == 1
+    assert "| a | a\\|b?[2J | 6.96M |" in capsys.readouterr().out

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 import numjaz
+from numjaz import Node
+from numjaz.architectures.initial import initial_parameters
 from numjaz.cli import main
+from numjaz.layers import Conv1D, Input
+from numjaz.nodes import parameter_table
 
 Capture = pytest.CaptureFixture[str]
 NETWORK = "jazbat:features=1,classes=6,reduction=6"
@@ -128,3 +132,11 @@ def test_what_cannot_be_is_one_line(command: list[str], said: str, capsys: Captu
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert said in error
+
+
+def test_a_network_of_one_length(tmp_path: Path, capsys: Capture) -> None:
+    nodes = [Node("input", Input(3, (100,))), Node("conv", Conv1D(4, 3), (("input", 0),))]
+    numjaz.Model(nodes, initial_parameters(parameter_table(nodes), 0)).save(tmp_path / "m.npz")
+    assert "in 1 window of 100 samples" in printed(capsys, str(tmp_path / "m.npz"))
+    assert main(["count", str(tmp_path / "m.npz"), "--window", "300"]) == 2
+    assert "--window 300: the network's own length is fixed, 100 samples" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from random_models import cases
 
 import numjaz
-from numjaz import Node, NumjazError, count
+from numjaz import Node, NumjazError, count, memory
 from numjaz.architectures.initial import initial_parameters
 from numjaz.audit import CONVENTIONS, differences
 from numjaz.audit.symbols import symbolic
@@ -84,6 +84,10 @@ def test_shared_arrays_count_once_and_compute_twice() -> None:
     [
         ({"convention": "mine"}, "convention 'mine' is not one of matmul"),
         ({"window": 0}, "window must be 1 sample or more, not 0"),
+        ({"window": 2.5}, "window must be 1 sample or more, not 2.5"),
+        ({"window": "256"}, "window must be 1 sample or more, not '256'"),
+        ({"batch": 0}, "batch must be 1 window or more, not 0"),
+        ({"convention": 3}, "convention 3 is not one of"),
         ({"dtype": "float"}, "dtype 'float' is not one of float64"),
     ],
 )
@@ -120,3 +124,9 @@ def test_the_symbols_of_the_papers_equations() -> None:
     assert found["bigru"].values == {"T": 256, "F": 3, "h": 32}
     assert str(found["module1_branch5"].macs) == "C·D·T·k"
     assert str(found["classes"].macs) == "C·n"
+
+
+def test_what_is_no_model() -> None:
+    for ask in (count, memory):
+        with pytest.raises(NumjazError, match="takes a Model, not 'jazbat'"):
+            ask("jazbat")  # type: ignore[arg-type, operator]

@@ -238,6 +238,9 @@ def test_tracemalloc_sees_the_same(model: numjaz.Model, monkeypatch: pytest.Monk
 
 
 def test_what_is_refused() -> None:
-    for options in ({"definition": "peak"}, {"order": "any"}, {"definition": "all", "order": "best"}):
+    for options in (
+        *({"definition": "peak"}, {"order": "any"}, {"definition": "all", "order": "best"}),
+        *({"window": 0}, {"window": -1}, {"window": None}, {"batch": 1.5}, {"dtype": 4}),
+    ):
         with pytest.raises(NumjazError):
             memory(REFERENCE, **options)  # type: ignore[arg-type]
