@@ -52,6 +52,12 @@ REASONS = {  # what frameworks say, in words
 }
 
 
+SAID = (
+    "Jazbat-Net's `.safetensors` was read with `names=` for the first shortcut, whose shape is a merge's: the order of "
+    "definition is lost there."
+)
+
+
 class Cell(NamedTuple):
     """The difference that a file's nodes have, or why it has none: the framework wrote no file, numjaz read none."""
 
@@ -141,7 +147,7 @@ def heading(writers: dict[Path, dict[str, str]], counts: dict[tuple[str, str], i
     for framework in dict.fromkeys(framework for framework, _ in counts):
         nodes = [f"{NETWORKS[name]} {counts[framework, name]}" for name in NETWORKS if (framework, name) in counts]
         lines += ["", *wrap(f"Nodes compared with {framework}'s, besides the output: {', '.join(nodes)}.", 120)]
-    return [*lines, ""]
+    return [*lines, "", *wrap(SAID, 120), ""]
 
 
 def markdown(table: list[list[str]]) -> list[str]:
