@@ -257,3 +257,13 @@ def test_tables_of_a_file_cannot_break_a_page(tmp_path: Path, capsys: Capture) -
     path.write_text(GOOD.replace("Table I", "a|b\\u001b[2J"), encoding="utf-8")
     assert main(["audit", str(path), "--markdown"]) == 1
     assert "| a | a\\|b?[2J | 6.96M |" in capsys.readouterr().out
+
+
+def test_names_and_files(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["audit", "nope"]) == 2
+    assert (
+        "nope: no such file; the claims that come with numjaz are cnn-bigru, generisch-net" in capsys.readouterr().err
+    )
+    (tmp_path / "bom.toml").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert main(["audit", str(tmp_path / "bom.toml")]) == 1
+    assert main(["count", "jazbat:reset_after=False"]) == 0

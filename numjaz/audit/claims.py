@@ -124,7 +124,7 @@ def read_claims(path: str | Path) -> Paper:
     if len(data) > MAX_BYTES:
         raise NumjazError(f"{path}: {len(data):,} bytes of claims; at most {MAX_BYTES:,} are read")
     try:
-        text = data.decode()
+        text = data.decode("utf-8-sig")
         values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise NumjazError(f"{path}: not readable as TOML ({' '.join(str(error).split())[:160]})") from None

@@ -1,8 +1,9 @@
 """Judge a paper's claims: which of its numbers are right, and under which assumptions the others would be.
 
-FILE is a claims file in TOML, or the name of one that comes with numjaz: jazbat-net. --init MODEL prints one
-to fill in. Verdicts: exact, rounds (to the digits printed), within (2 %), contradicts, not_derivable. The exit
-code is 1 where a cell contradicts what is computed under the paper's own options, or cannot be computed.
+FILE is a claims file in TOML, or the name of one that comes with numjaz: jazbat-net, generisch-net, cnn-bigru.
+--init MODEL prints one to fill in. Verdicts: exact, rounds (to the digits printed), within (2 %), contradicts,
+not_derivable. The exit code is 1 where a cell contradicts what is computed under the paper's own options, or
+cannot be computed.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ SHOWN = 3  # explanations of a cell in a table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("claims", metavar="FILE|NAME", nargs="?", help="a claims file, or jazbat-net")
+    parser.add_argument("claims", metavar="FILE|NAME", nargs="?", help="a claims file, or the name of one")
     parser.add_argument("--init", metavar="MODEL", help="print a claims file for a builder or a model file, to fill in")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--json", action="store_true", help="one JSON object")
@@ -46,8 +47,10 @@ def execute(args: argparse.Namespace) -> int:
     if args.init is not None:
         print(_empty(args.init))
         return 0
-    path = SHIPPED / f"{args.claims}.toml"
-    paper = read_claims(path if path.is_file() and "/" not in args.claims else args.claims)
+    shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+    if args.claims not in shipped and not Path(args.claims).exists():
+        raise NumjazError(f"{args.claims}: no such file; the claims that come with numjaz are {', '.join(shipped)}")
+    paper = read_claims(shipped.get(args.claims, Path(args.claims)))
     judged = audit(paper, _network)
     apart = conflicts(judged, _network)
     if args.json:

@@ -65,7 +65,7 @@ def parsed_architecture(text: str | None) -> tuple[str | None, dict[str, Any]]:
         return text, {}
     pairs = [pair.partition("=") for pair in options.split(",") if pair]
     values: dict[str, Any] = {"true": True, "false": False}
-    return name, {key: int(v) if v.isdecimal() else values.get(v, v) for key, _, v in pairs}
+    return name, {key: int(v) if v.isdecimal() else values.get(v.lower(), v) for key, _, v in pairs}
 
 
 def refuse_reading_options(args: argparse.Namespace) -> None:
