@@ -49,8 +49,8 @@ def source_of(key: str) -> tuple[str, int]:
 def output_shapes(nodes: Iterable[Node], window: int) -> dict[str, tuple[Shape, ...]]:
     """Every node's output shapes without the batch axis, for windows of so many samples."""
     made: dict[str, tuple[Shape, ...]] = {}
-    for node, shapes in _with_inputs(nodes, window, made):
-        made[node.name] = _asked(node, node.layer.output_shapes, shapes)
+    for node, shapes in with_inputs(nodes, window, made):
+        made[node.name] = asked(node, node.layer.output_shapes, shapes)
     return made
 
 
@@ -72,8 +72,8 @@ def owned_parameters(nodes: Iterable[Node]) -> dict[str, dict[str, Parameter]]:
 
 def _owned(nodes: Sequence[Node], window: int) -> dict[str, dict[str, Parameter]]:
     owned: dict[str, dict[str, Parameter]] = {}
-    for node, shapes in _with_inputs(nodes, window, output_shapes(nodes, window)):
-        own = _asked(node, node.layer.parameters, shapes)
+    for node, shapes in with_inputs(nodes, window, output_shapes(nodes, window)):
+        own = asked(node, node.layer.parameters, shapes)
         if owned.setdefault(node.owner, own) != own:
             raise NumjazError(f"node {node.name!r} shares the arrays of {node.owner!r}, which have other shapes there")
         if any(size < 0 for parameter in own.values() for size in parameter.shape):
@@ -123,7 +123,7 @@ def _check_wiring(nodes: Sequence[Node]) -> None:
         known.add(node.name)
 
 
-def _with_inputs(
+def with_inputs(
     nodes: Iterable[Node], window: int, made: Mapping[str, tuple[Shape, ...]]
 ) -> Iterator[tuple[Node, tuple[Shape, ...]]]:
     """Each node with its inputs' shapes; ``made`` holds the outputs of the nodes before it."""
@@ -137,7 +137,7 @@ def _with_inputs(
         yield node, tuple(made[name][k] for name, k in node.inputs)
 
 
-def _asked(node: Node, ask: Callable[[tuple[Shape, ...]], Fact], shapes: tuple[Shape, ...]) -> Fact:
+def asked(node: Node, ask: Callable[[tuple[Shape, ...]], Fact], shapes: tuple[Shape, ...]) -> Fact:
     """What a layer says of these shapes; where it refuses them, the node is named."""
     try:
         return ask(shapes)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import numjaz
 from numjaz.architectures import build
 from numjaz.audit.claims import Paper, printed_number, read_claims
-from numjaz.audit.explain import Judged, audit, conflicts
+from numjaz.audit.explain import Judged, audit, conflicts, remembered
 from numjaz.cli import main
 from numjaz.cli.audit import SHIPPED
 
@@ -39,8 +37,7 @@ EXPECTED: dict[str, tuple[str, dict[str, Any] | None]] = {  # verdict, and what 
 }
 
 
-def network(model: str, options: Mapping[str, Any]) -> numjaz.Model:
-    return build(model, options)
+network = remembered(build)
 
 
 def judged(paper: Paper) -> dict[str, Judged]:

@@ -48,6 +48,11 @@ ASSUMED: dict[str, Any] = {
 """What is assumed where the paper says nothing; ``nodes`` is what the names of the counted nodes begin with."""
 
 
+def varied(cell: Cell) -> list[str]:
+    """What may vary in a cell, each once and by its own name."""
+    return list(dict.fromkeys(SYNONYMS.get(name, name) for name in cell.may_vary))
+
+
 def baseline(cell: Cell) -> dict[str, Any]:
     """A cell's assumptions under the paper's own options."""
     own = {SYNONYMS.get(name, name): value for name, value in cell.options.items()}
@@ -56,14 +61,17 @@ def baseline(cell: Cell) -> dict[str, Any]:
 
 def alternatives(cell: Cell, name: str, resolve: Resolve) -> list[Any]:
     """Other values of an assumption than the cell's own."""
-    name = SYNONYMS.get(name, name)
     if name not in CANDIDATES:
         raise NumjazError(f"cell {cell.id!r:.40}: may_vary names {name!r:.40}; known are {', '.join(CANDIDATES)}")
-    found = list(CANDIDATES[name])
+    own, found = baseline(cell), list(CANDIDATES[name])
     if name == "tensors":
-        found += list(selections(cell, baseline(cell), resolve))
-    own = baseline(cell).get(name)
-    return [value for value in found if value != own]
+        found += list(selections(_network(cell, own, resolve), own))
+    return [value for value in found if value != own.get(name)]
+
+
+def _network(cell: Cell, assumed: Assumed, resolve: Resolve) -> Model:
+    """The cell's network; what is no assumption of the audit's is an option of its builder."""
+    return resolve(cell.model, {name: value for name, value in assumed.items() if name not in ASSUMED})
 
 
 def value_of(cell: Cell, assumed: Assumed, resolve: Resolve) -> float:
@@ -78,12 +86,12 @@ def value_of(cell: Cell, assumed: Assumed, resolve: Resolve) -> float:
     for name, known in KNOWN.items():
         if assumed[name] not in known:
             raise NumjazError(f"{name} {assumed[name]!r:.40} is not one of {', '.join(map(str, known))}")
-    model = resolve(cell.model, {k: v for k, v in assumed.items() if k not in ASSUMED})
+    model = _network(cell, assumed, resolve)
     check_extent(model, assumed["window"], assumed["batch"])
     if not isinstance(assumed["nodes"], str) or not any(node.name.startswith(assumed["nodes"]) for node in model.nodes):
         raise NumjazError(f"no node's name begins with {assumed['nodes']!r:.40}")
     if cell.quantity == "activations":
-        found = selections(cell, assumed, resolve, model)
+        found = selections(model, assumed)
         if assumed["tensors"] not in found:
             raise NumjazError(f"the network has no tensors {assumed['tensors']!r:.60}")
         return found[assumed["tensors"]]
@@ -109,16 +117,16 @@ def value_of(cell: Cell, assumed: Assumed, resolve: Resolve) -> float:
     return _in_units(numbers * SIZES[assumed["dtype"]], cell, assumed)
 
 
-def selections(cell: Cell, assumed: Assumed, resolve: Resolve, model: Model | None = None) -> dict[str, int]:
+def selections(model: Model, assumed: Assumed) -> dict[str, int]:
     """Which tensors could have been counted, and how many numbers they hold: all, or of a block some by their width."""
-    model = model or resolve(cell.model, {k: v for k, v in assumed.items() if k not in ASSUMED})
     shapes = model.shapes(assumed["window"])
     batch = assumed["batch"]
     found = {"all": batch * sum(math.prod(shape) for shape in shapes.values())}
     blocks: dict[str, dict[int, int]] = {}  # block -> size of a tensor -> how many there are
     for name, shape in shapes.items():
         block, size = name.partition("_")[0], math.prod(shape)
-        blocks.setdefault(block, {})[size] = blocks.setdefault(block, {}).get(size, 0) + 1
+        sizes = blocks.setdefault(block, {})
+        sizes[size] = sizes.get(size, 0) + 1
     for block, sizes in blocks.items():
         for chosen in _choices(list(sizes.items())):
             text = " and ".join(f"{n} of {sizes[size]} with {size:,} numbers" for size, n in chosen if n)

@@ -75,9 +75,6 @@ class Paper:
     title: str
     doi: str
     cells: tuple[Cell, ...]
-    model: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    may_vary: tuple[str, ...] = ()
 
 
 def printed_number(text: str, unit: float = 1, counted: bool = True) -> Printed:
@@ -157,7 +154,7 @@ def _paper(values: Mapping[str, Any], text: str) -> Paper:
             if other not in made or made[other].of:
                 line = _line(text, "of", _header(text, "[[cell]]", k))
                 raise NumjazError(f"line {line}: key 'of': no cell {other!r:.40} that is no ratio itself")
-    return Paper(head["title"], head.get("doi", ""), tuple(made.values()), may_vary=tuple(head.get("may_vary", ())))
+    return Paper(head["title"], head.get("doi", ""), tuple(made.values()))
 
 
 PAPER: dict[str, type] = {"title": str, "doi": str, "url": str, "model": str, "options": dict, "may_vary": list}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from numjaz.audit.rules import (
@@ -16,10 +17,15 @@ from numjaz.audit.rules import (
     CALFLOPS,
     CELLS,
     EACH,
+    FIVE_EACH,
     MACS,
     NO_SCORES,
+    ONCE_A_WINDOW,
+    ONE_MADE,
     PROFILER,
+    PROJECTIONS,
     TWICE,
+    TWO_EACH,
     Rule,
     ptflops_attention,
     ptflops_cell,
@@ -28,9 +34,9 @@ from numjaz.audit.rules import (
 )
 from numjaz.audit.twin import Call, calls_of
 from numjaz.errors import NumjazError
-from numjaz.layers import Input, Layer, Shape
+from numjaz.layers import Layer, Shape
 from numjaz.model import Model
-from numjaz.nodes import output_shapes
+from numjaz.nodes import asked, output_shapes, with_inputs
 
 Shapes = tuple[Shape, ...]
 
@@ -49,15 +55,18 @@ class Convention:
 
     def of(self, call: Call) -> Any:
         """How much a call counts."""
-        rule = (self.functions if call.function else self.modules).get(call.kind)
+        rule = self._rule(call)
         return self.scale * rule.count(call) if rule else 0
 
     def why(self, call: Call) -> str:
         """Why that is not its multiply-accumulates."""
-        rule = (self.functions if call.function else self.modules).get(call.kind)
+        rule = self._rule(call)
         if rule:
             return rule.why
         return "counted as nothing" if call.macs or call.kind in self.modules else ""
+
+    def _rule(self, call: Call) -> Rule | None:
+        return (self.functions if call.function else self.modules).get(call.kind)
 
 
 CONVENTIONS: dict[str, Convention] = {
@@ -70,9 +79,9 @@ CONVENTIONS: dict[str, Convention] = {
             {
                 "conv": BIASED,
                 "linear": Rule(lambda c: c.batch * c.parameters, "its parameters once a window, whatever its steps"),
-                "batch_norm": Rule(lambda c: c.batch * c.parameters, "its parameters once a window"),
-                "layer_norm": Rule(lambda c: c.batch * c.parameters, "its parameters once a window"),
-                "prelu": Rule(lambda c: c.batch * c.parameters, "its parameters once a window"),
+                "batch_norm": ONCE_A_WINDOW,
+                "layer_norm": ONCE_A_WINDOW,
+                "prelu": ONCE_A_WINDOW,
                 **dict.fromkeys(CELLS, BIASED),
             },
             forgets="attention (torchinfo counts modules without modules in them alone)",
@@ -89,7 +98,7 @@ CONVENTIONS: dict[str, Convention] = {
                 "gru": thop_cell(gates=3, hadamard=4),
                 "lstm": thop_cell(gates=4, hadamard=4),
                 "rnn": thop_cell(gates=1, hadamard=0),
-                "avg_pool": Rule(lambda c: c.made, "1 a number made"),
+                "avg_pool": ONE_MADE,
                 "adaptive_avg_pool": Rule(lambda c: c.read + c.made, "the additions and a division"),
                 "softmax": Rule(lambda c: 3 * c.read - c.rows, "exponentials, additions, divisions"),
                 "prelu": EACH,
@@ -103,7 +112,7 @@ CONVENTIONS: dict[str, Convention] = {
             {
                 "conv": BIASED,
                 "linear": BIASED,
-                "batch_norm": Rule(lambda c: (2 if c.parameters else 1) * c.read, "2 a number (1 without weights)"),
+                "batch_norm": TWO_EACH,
                 "layer_norm": EACH,
                 "gru": ptflops_cell(7),
                 "lstm": ptflops_cell(10),
@@ -129,10 +138,7 @@ CONVENTIONS: dict[str, Convention] = {
                 "linear": BIASED,
                 "gru": BIASED,
                 "rnn": BIASED,
-                "attention": Rule(
-                    lambda c: without_scores(c) + c.biases,
-                    f"biases counted, and {NO_SCORES}",
-                ),
+                "attention": Rule(lambda c: without_scores(c) + c.biases, f"biases counted, and {NO_SCORES}"),
             },
             forgets="LSTM, which is one operation of mkldnn's on a CPU",
         ),
@@ -143,9 +149,9 @@ CONVENTIONS: dict[str, Convention] = {
             {
                 "conv": MACS,
                 "linear": MACS,
-                "batch_norm": Rule(lambda c: (2 if c.parameters else 1) * c.read, "2 a number (1 without weights)"),
-                "layer_norm": Rule(lambda c: 5 * c.read, "5 a number"),
-                "attention": Rule(without_scores, NO_SCORES),
+                "batch_norm": TWO_EACH,
+                "layer_norm": FIVE_EACH,
+                "attention": PROJECTIONS,
             },
             forgets="GRU, LSTM and RNN (fvcore #98)",
         ),
@@ -153,7 +159,7 @@ CONVENTIONS: dict[str, Convention] = {
             "calflops",
             "calflops 0.3.2",
             "MACs",
-            {"conv": MACS, "linear": MACS, "attention": Rule(without_scores, NO_SCORES)},
+            {"conv": MACS, "linear": MACS, "attention": PROJECTIONS},
             forgets="GRU, LSTM and RNN, which its FLOPs of the same call have (calculate-flops.pytorch #55)",
         ),
         Convention(
@@ -173,8 +179,8 @@ CONVENTIONS: dict[str, Convention] = {
                 "lstm": MACS,
                 "batch_norm": Rule(lambda c: c.read if c.parameters else 0, "1 a number (0 without weights)"),
                 "layer_norm": EACH,
-                "avg_pool": Rule(lambda c: c.made, "1 a number made"),
-                "adaptive_avg_pool": Rule(lambda c: c.made, "1 a number made"),
+                "avg_pool": ONE_MADE,
+                "adaptive_avg_pool": ONE_MADE,
                 "leaky_relu": EACH,
                 "attention": Rule(lambda c: c.macs + 4, "4 products of sizes, which tracing turns into tensors"),
             },
@@ -232,10 +238,9 @@ def differences(convention: str, model: Model, window: int = 256, batch: int = 1
     table = CONVENTIONS[convention]
     calls: dict[tuple[str, str], list[Call]] = {}
     made = output_shapes(model.nodes, window)
-    for node in model.nodes:
-        if not isinstance(node.layer, Input):
-            for call in calls_of(node.layer, tuple(made[name][k] for name, k in node.inputs), batch):
-                calls.setdefault((call.kind, table.why(call)), []).append(call)
+    for node, shapes in with_inputs(model.nodes, window, made):
+        for call in asked(node, partial(calls_of, node.layer, batch=batch), shapes):
+            calls.setdefault((call.kind, table.why(call)), []).append(call)
     found = [
         Difference(kind, len(alike), table.scale * sum(c.macs for c in alike), sum(map(table.of, alike)), why)
         for (kind, why), alike in calls.items()

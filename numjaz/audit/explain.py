@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any
 
-from numjaz.audit.assumptions import ASSUMED, SYNONYMS, Resolve, alternatives, baseline, value_of
+from numjaz.audit.assumptions import ASSUMED, Resolve, alternatives, baseline, value_of, varied
 from numjaz.audit.claims import Cell, Paper, Printed
 from numjaz.errors import NumjazError
 
@@ -73,9 +73,8 @@ def audit(paper: Paper, resolve: Resolve) -> list[Judged]:
     paper : Paper
         From `numjaz.audit.claims.read_claims`.
     resolve : callable
-        Gives the `Model` of a builder's name or a path, and options.
+        Gives the `Model` of a builder's name or a path, and options; often, so that it is best `remembered`.
     """
-    resolve = _remembered(resolve)
     worth: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
     for cell in paper.cells:
@@ -89,25 +88,22 @@ def audit(paper: Paper, resolve: Resolve) -> list[Judged]:
             worth[cell.id] = _ratio(cell, by_id, worth)
     judged = []
     for cell in paper.cells:
-        found, cut = _search(cell, resolve) if cell.quantity != "ratio" else ([], False)
-        judged.append((cell, verdict(cell.number, worth[cell.id]), found, cut))
-    explained = {cell.id: {_key(e.assumptions) for e in found} for cell, _, found, _ in judged}
-    result = []
-    for cell, how, found, cut in judged:
-        ranked = [
-            Explanation(
-                e.assumptions,
-                e.computed,
-                tuple(other for other, keys in explained.items() if _key(e.assumptions) in keys),
-                e.neighbours,
-                e.possible,
-            )
-            for e in found
-        ]
-        ranked.sort(key=lambda e: (len(e.assumptions), -len(e.cells), e.neighbours))
-        reason = reasons.get(cell.id, "") if worth[cell.id] is None else ""
-        result.append(Judged(cell, worth[cell.id], how, tuple(ranked), cut, reason))
-    return result
+        value = worth[cell.id]
+        found, cut = _search(cell, value, resolve) if cell.quantity != "ratio" else ([], False)
+        reason = reasons.get(cell.id, "") if value is None else ""
+        judged.append(Judged(cell, value, verdict(cell.number, value), tuple(found), cut, reason))
+    explained: dict[Any, list[str]] = {}
+    for each in judged:
+        for found_one in each.explanations:
+            explained.setdefault(_key(found_one.assumptions), []).append(each.cell.id)
+    return [_ranked(each, explained) for each in judged]
+
+
+def _ranked(judged: Judged, explained: Mapping[Any, list[str]]) -> Judged:
+    """Its explanations with the cells that each explains: the smallest first, then those of the most cells."""
+    found = [replace(e, cells=tuple(dict.fromkeys(explained[_key(e.assumptions)]))) for e in judged.explanations]
+    found.sort(key=lambda e: (len(e.assumptions), -len(e.cells), e.neighbours))
+    return replace(judged, explanations=tuple(found))
 
 
 def conflicts(judged: Sequence[Judged], resolve: Resolve) -> list[str]:
@@ -116,13 +112,12 @@ def conflicts(judged: Sequence[Judged], resolve: Resolve) -> list[str]:
     A cell asks for a value of an option where it is reproduced with that value alone, all else being
     the paper's own or one of its explanations.
     """
-    resolve = _remembered(resolve)
     asked: dict[str, dict[Any, list[str]]] = {}
     for each in judged:
         own = baseline(each.cell)
         sets = [dict(e.assumptions) for e in each.explanations]
         sets += [{}] if each.verdict in ("exact", "rounds") and each.cell.quantity != "ratio" else []
-        for option in dict.fromkeys(SYNONYMS.get(name, name) for name in each.cell.may_vary):
+        for option in varied(each.cell):
             if option in ASSUMED or option not in own:
                 continue
             values = [own[option], *alternatives(each.cell, option, resolve)]
@@ -143,17 +138,17 @@ def _fits(cell: Cell, assumed: Mapping[str, Any], resolve: Resolve) -> bool:
     return worth is not None and reproduces(cell.number, worth)
 
 
-def _remembered(resolve: Resolve) -> Resolve:
-    """Each network built once."""
+def remembered(resolve: Resolve) -> Resolve:
+    """The same, each network built once."""
     made: dict[Any, Any] = {}
 
-    def remembered(model: str, options: Mapping[str, Any]) -> Any:
+    def built(model: str, options: Mapping[str, Any]) -> Any:
         key = (model, _key(options))
         if key not in made:
             made[key] = resolve(model, options)
         return made[key]
 
-    return remembered
+    return built
 
 
 def _key(assumptions: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -179,14 +174,12 @@ def _ratio(cell: Cell, by_id: Mapping[str, Cell], worth: Mapping[str, float | No
     return 1 - share if cell.unit == "%" else share
 
 
-def _search(cell: Cell, resolve: Resolve) -> tuple[list[Explanation], bool]:
+def _search(cell: Cell, worth: float | None, resolve: Resolve) -> tuple[list[Explanation], bool]:
     """The smallest sets of other assumptions that reproduce the printed value."""
     own, printed = baseline(cell), cell.number
-    names = list(dict.fromkeys(SYNONYMS.get(name, name) for name in cell.may_vary))
-    worth = _worth(cell, own, resolve)
     if worth is None or reproduces(printed, worth):
         return [], False
-    others = {name: alternatives(cell, name, resolve) for name in names}
+    others = {name: alternatives(cell, name, resolve) for name in varied(cell)}
     looked = 0
     for size in range(1, MOST + 1):
         values: list[tuple[dict[str, Any], float]] = []

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 from numjaz.audit.conventions import check_convention, counted
 from numjaz.errors import NumjazError
 from numjaz.formula import Formula
-from numjaz.layers import Input, Operations, Shape
+from numjaz.layers import Operations, Shape
 from numjaz.model import Model
-from numjaz.nodes import Node, output_shapes, owned_parameters
+from numjaz.nodes import asked, output_shapes, owned_parameters, with_inputs
 
 Number = Any  # an int, or a Formula
 SIZES = {"float64": 8, "float32": 4, "float16": 2, "int8": 1}
@@ -122,14 +122,9 @@ def _rows(model: Model, convention: str, window: Any, batch: int, size: int) -> 
     made = output_shapes(model.nodes, window)
     owned = owned_parameters(model.nodes)
     left = dict(owned)
-    for node in model.nodes:
+    for node, shapes in with_inputs(model.nodes, window, made):
         own = left.pop(node.owner, {})  # shared arrays count where they first stand
         sizes = [(math.prod(p.shape), p.trainable) for p in own.values()]
-        shapes = tuple(made[name][k] for name, k in node.inputs)
-        operations, macs = Operations(), 0
-        if not isinstance(node.layer, Input):
-            operations = node.layer.operations(shapes, batch)
-            macs = _named(node, counted, convention, node.layer, shapes, batch)
         yield Row(
             node.name,
             str(node.layer),
@@ -138,14 +133,6 @@ def _rows(model: Model, convention: str, window: Any, batch: int, size: int) -> 
             sum(n for n, moved in sizes if moved),
             size * sum(math.prod(p.shape) for p in owned[node.owner].values()),
             size * batch * sum(math.prod(shape) for shape in made[node.name]),
-            operations,
-            macs,
+            node.layer.operations(shapes, batch),
+            asked(node, partial(counted, convention, node.layer, batch=batch), shapes),
         )
-
-
-def _named(node: Node, ask: Callable[..., Number], *given: Any) -> Number:
-    """What is asked of a node's layer; where that is refused, the node is named."""
-    try:
-        return ask(*given)
-    except NumjazError as error:
-        raise NumjazError(f"node {node.name!r}: {error}") from None

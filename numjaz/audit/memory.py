@@ -13,8 +13,8 @@ from numjaz.audit.twin import calls_of
 from numjaz.errors import NumjazError
 from numjaz.layers import Add, Average, Input, Shape, Subtract
 from numjaz.model import Model
-from numjaz.nodes import output_key, output_shapes, owned_parameters
-from numjaz.planning import Arena, alive, arena
+from numjaz.nodes import asked, output_key, output_shapes, owned_parameters, with_inputs
+from numjaz.planning import alive, arena
 
 
 @dataclass(frozen=True)
@@ -123,14 +123,14 @@ def memory(
     if definition in ORDERED:
         return _ordered(graph, definition, order)
     if definition == "torchinfo":
-        return Memory(definition, *_torchinfo(model, shapes, size))
+        return Memory(definition, *_torchinfo(model, window, shapes, size))
     return Memory(definition, *PLAIN[definition](graph, _weights(model)))
 
 
 def _sum(graph: Graph, weights: Sequence[bool]) -> tuple[int, tuple[Step, ...]]:
-    names = [name for name, _ in _listed(graph)]
-    total = sum(size for _, size in _listed(graph))
-    return total, (Step(graph.nodes[-1].name, total, tuple(names)),)
+    listed = _listed(graph)
+    total = sum(size for _, size in listed)
+    return total, (Step(graph.nodes[-1].name, total, tuple(name for name, _ in listed)),)
 
 
 def _listed(graph: Graph) -> list[tuple[str, int]]:
@@ -143,18 +143,16 @@ def _listed(graph: Graph) -> list[tuple[str, int]]:
     return found
 
 
-def _torchinfo(model: Model, shapes: Mapping[str, Sequence[Shape]], size: int) -> tuple[int, tuple[Step, ...]]:
+def _torchinfo(
+    model: Model, window: int, made: Mapping[str, tuple[Shape, ...]], size: int
+) -> tuple[int, tuple[Step, ...]]:
     """What the twin's modules make that learn something and have no modules in them, twice, "for gradients"."""
     total, named = 0, []
-    for node in model.nodes:
-        read = tuple(shapes[name][k] for name, k in node.inputs)
-        try:
-            calls = [] if isinstance(node.layer, Input) else calls_of(node.layer, read)
-        except NumjazError as error:
-            raise NumjazError(f"node {node.name!r}: {error}") from None
-        made = sum(call.made for call in calls if call.parameters and call.kind != "attention")
-        total += 2 * size * made
-        named += [node.name] * bool(made)
+    for node, shapes in with_inputs(model.nodes, window, made):
+        calls = asked(node, partial(calls_of, node.layer), shapes)
+        numbers = sum(call.made for call in calls if call.parameters and call.kind != "attention")
+        total += 2 * size * numbers
+        named += [node.name] * bool(numbers)
     return total, (Step(model.nodes[-1].name, total, tuple(named)),)
 
 
@@ -199,11 +197,10 @@ def scratch(model: Model, window: int = 256, batch: int = 1, dtype: str = "float
     made = output_shapes(model.nodes, window)
     size = item_size(dtype) * batch
     found = {}
-    for node in model.nodes:
-        if not isinstance(node.layer, Input):
-            wanted = node.layer.scratch(tuple(made[name][k] for name, k in node.inputs))
-            if wanted:
-                found[node.name] = {kind: size * n for kind, n in wanted.items()}
+    for node, shapes in with_inputs(model.nodes, window, made):
+        wanted = node.layer.scratch(shapes)
+        if wanted:
+            found[node.name] = {kind: size * n for kind, n in wanted.items()}
     return found
 
 
@@ -221,5 +218,5 @@ def _ordered(graph: Graph, definition: str, order: str) -> Memory:
     timeline = tuple(Step(graph.nodes[node].name, sums[k], named[k]) for k, node in enumerate(steps))
     if definition != "arena":
         return Memory(definition, max(sums), timeline, proved)
-    planned: Arena = arena(tensors)
+    planned = arena(tensors)
     return Memory(definition, planned.size, timeline, proved, planned.offsets)

@@ -21,6 +21,12 @@ MACS = Rule(lambda c: c.macs)
 BIASED = Rule(lambda c: c.macs + c.biases, "biases counted as multiply-accumulates")
 EACH = Rule(lambda c: c.made, "1 a number")
 CELLS = ("gru", "lstm", "rnn")
+ONE_MADE = Rule(lambda c: c.made, "1 a number made")
+ONE_EACH = Rule(lambda c: c.read, "1 a number")
+TWO_EACH = Rule(lambda c: (2 if c.parameters else 1) * c.read, "2 a number (1 without weights)")
+FIVE_EACH = Rule(lambda c: 5 * c.read, "5 a number")
+ONCE_A_WINDOW = Rule(lambda c: c.batch * c.parameters, "its parameters once a window")
+DOUBLED = Rule(lambda c: 2 * c.macs + c.biases, "2 a multiply-accumulate, and biases")
 
 
 def thop_cell(hadamard: int, gates: int) -> Rule:
@@ -61,17 +67,17 @@ def calflops_cell(gates: int, elementwise: int) -> Rule:
     )
 
 
-ONE_EACH = Rule(lambda c: c.read, "1 a number")
 NO_SCORES = "not the products of scaled_dot_product_attention"
+PROJECTIONS = Rule(without_scores, NO_SCORES)
 CALFLOPS: dict[str, Rule] = {
-    "conv": Rule(lambda c: 2 * c.macs + c.biases, "2 a multiply-accumulate, and biases"),
+    "conv": DOUBLED,
     "linear": Rule(lambda c: 2 * c.macs, "2 a multiply-accumulate"),
     "attention": Rule(lambda c: 2 * without_scores(c), f"2 a multiply-accumulate, {NO_SCORES}"),
     "gru": calflops_cell(3, 7),
     "lstm": calflops_cell(4, 10),
     "rnn": calflops_cell(1, 1),
-    "batch_norm": Rule(lambda c: (2 if c.parameters else 1) * c.read, "2 a number (1 without weights)"),
-    "layer_norm": Rule(lambda c: 5 * c.read, "5 a number"),
+    "batch_norm": TWO_EACH,
+    "layer_norm": FIVE_EACH,
     **dict.fromkeys(("max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool"), ONE_EACH),
     **dict.fromkeys(("relu", "prelu", "elu", "elu_scaled", "leaky_relu", "silu", "gelu", "softmax"), ONE_EACH),
     **dict.fromkeys(("add", "mul"), EACH),
@@ -90,7 +96,6 @@ def keras_attention(call: Call) -> Any:
 
 
 ONE_STEP = "the body of the loop over time is counted once, however long the window"
-DOUBLED = Rule(lambda c: 2 * c.macs + c.biases, "2 a multiply-accumulate, and biases")
 PROFILER: dict[str, Rule] = {
     "conv": Rule(
         lambda c: 2 * c.macs * (c.groups == 1) + c.biases, "2 a multiply-accumulate, none in groups, and biases"
@@ -104,7 +109,7 @@ PROFILER: dict[str, Rule] = {
     "layer_norm": Rule(lambda c: 7 * c.read + c.parameters * c.rows + 4 * c.rows, "8 or 9 a number, 4 a row"),
     **dict.fromkeys(("max_pool", "avg_pool"), Rule(lambda c: c.pool * c.made, "each number that a pool sees")),
     "adaptive_avg_pool": ONE_EACH,
-    "softmax": Rule(lambda c: 5 * c.read, "5 a number"),
+    "softmax": FIVE_EACH,
     "gelu": Rule(lambda c: 4 * c.read, "4 a number"),
     "silu": Rule(lambda c: 2 * c.read, "2 a number"),
     "elu_scaled": Rule(lambda c: 2 * c.read, "2 a number"),

@@ -9,7 +9,7 @@ from numjaz.errors import NumjazError
 from numjaz.formula import Formula
 from numjaz.layers import Bidirectional, Dense, Input, Layer, Shape, TimeDistributed
 from numjaz.model import Model
-from numjaz.nodes import output_shapes
+from numjaz.nodes import output_shapes, with_inputs
 
 SYMBOLS = {
     "units": "h",
@@ -46,10 +46,7 @@ def symbolic(model: Model, window: int = 256) -> list[Symbolic]:
     made = output_shapes(model.nodes, T)  # type: ignore[arg-type]
     inputs = {node.name for node in model.nodes if isinstance(node.layer, Input)}
     found = []
-    for node in model.nodes:
-        if isinstance(node.layer, Input):
-            continue
-        shapes = tuple(made[name][k] for name, k in node.inputs)
+    for node, shapes in with_inputs(model.nodes, T, made):  # type: ignore[arg-type]
         width = "F" if any(name in inputs for name, _ in node.inputs) else "C"
         formula, values = _formula(node.layer, shapes, width)
         if formula != 0:

@@ -163,8 +163,9 @@ def _bidirectional(layer: Bidirectional, shapes: Shapes, batch: Any) -> Iterator
 
 def _batch_norm(layer: BatchNormalization, shapes: Shapes, batch: Any) -> Iterator[Call]:
     numbers = batch * math.prod(shapes[0])
-    learned = sum(math.prod(p.shape) for p in layer.parameters(shapes).values() if p.trainable)
-    channels = math.prod(layer.parameters(shapes)["moving_mean"].shape)
+    kept = layer.parameters(shapes)
+    learned = sum(math.prod(p.shape) for p in kept.values() if p.trainable)
+    channels = math.prod(kept["moving_mean"].shape)
     yield Call("batch_norm", read=numbers, made=numbers, parameters=learned, batch=batch, channels=channels)
 
 

@@ -17,7 +17,7 @@ import numjaz.audit
 from numjaz.architectures import BUILDERS, build
 from numjaz.audit.assumptions import ONLY_PRINTED
 from numjaz.audit.claims import UNITS, Cell, read_claims
-from numjaz.audit.explain import Explanation, Judged, audit, conflicts
+from numjaz.audit.explain import Explanation, Judged, audit, conflicts, remembered
 from numjaz.audit.inventory import count
 from numjaz.cli.options import parsed_architecture
 from numjaz.cli.output import json_line
@@ -51,8 +51,9 @@ def execute(args: argparse.Namespace) -> int:
     if args.claims not in shipped and not Path(args.claims).exists():
         raise NumjazError(f"{args.claims}: no such file; the claims that come with numjaz are {', '.join(shipped)}")
     paper = read_claims(shipped.get(args.claims, Path(args.claims)))
-    judged = audit(paper, _network)
-    apart = conflicts(judged, _network)
+    resolve = remembered(_network)
+    judged = audit(paper, resolve)
+    apart = conflicts(judged, resolve)
     if args.json:
         print(json_line({"title": paper.title, "cells": [_plain(each) for each in judged], "conflicts": apart}))
     else:
@@ -86,14 +87,11 @@ def _text(cells: str, judged: list[Judged], apart: list[str]) -> str:
         if each.cut:
             lines.append(f"{each.cell.id}: the search was cut; fewer entries in may_vary make it whole")
         elif each.verdict in ("within", "contradicts") and not each.explanations and each.cell.may_vary:
-            lines.append(f"{each.cell.id}: up to three of the values that are tried for {_varied(each)} do not give it")
+            names = ", ".join(each.cell.may_vary)
+            lines.append(f"{each.cell.id}: up to three of the values that are tried for {names} do not give it")
         if each.reason and each.reason != ONLY_PRINTED:
             lines.append(f"{each.cell.id}: not derivable: {each.reason}")
     return "\n".join([*lines, *(f"two networks: {text}" for text in apart)])
-
-
-def _varied(each: Judged) -> str:
-    return ", ".join(each.cell.may_vary)
 
 
 def _because(found: Explanation, cell: Cell) -> str:
@@ -139,8 +137,7 @@ def _plain(each: Judged) -> dict[str, Any]:
 def _empty(name: str) -> str:
     """A claims file with what numjaz computes, to be replaced by what the paper prints."""
     builder, options = parsed_architecture(name)
-    model = build(builder, options) if builder in BUILDERS else load(name)
-    counted = count(model)
+    counted = count(_network(builder if builder in BUILDERS else name, options))
     own = ", ".join(f"{key} = {json_line(value)}" for key, value in options.items())
     cells = [
         ("macs", "macs", counted.macs, "MACs", '# may_vary = ["convention", "window"]'),

@@ -258,7 +258,6 @@ ONE_BY_ONE: dict[str, dict[str, int]] = {
 
 def activation_operations(name: str, numbers: Any, rows: Any) -> Operations:
     """What an activation computes for so many numbers, where it looks along so many rows of them."""
-    within = dict(ONE_BY_ONE.get(name, {}))
     done = Operations(activations={} if name == "linear" else {name: numbers})
     if name in ("softmax", "log_softmax"):
         sums = elementary(comparisons=numbers - rows, additions=2 * numbers - rows, exponentials=numbers)
@@ -273,7 +272,7 @@ def activation_operations(name: str, numbers: Any, rows: Any) -> Operations:
             divisions=rows,
             comparisons=2 * numbers,
         )
-    return done + Operations(elementary={kind: n * numbers for kind, n in within.items()})
+    return done + Operations(elementary={kind: n * numbers for kind, n in ONE_BY_ONE[name].items()})
 
 
 def check_activation(layer: Layer, *names: str) -> None:
