@@ -9,7 +9,7 @@ import numpy as np
 
 from numjaz.errors import NumjazError
 from numjaz.formats.onnx_graph import FLOAT, Free, Graph
-from numjaz.layers.activation import SELU_ALPHA, SELU_SCALE
+from numjaz.layers.functions import SELU_ALPHA, SELU_SCALE
 
 Written = Callable[[Graph, str, Any], str]  # the graph, x, and the length of its last axis
 

@@ -6,11 +6,12 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from numjaz.errors import NumjazError
-from numjaz.layers.activation import ACTIVATIONS, ELU, Activation, PReLU, ReLU, Softmax
+from numjaz.layers.activation import ELU, Activation, PReLU, ReLU, Softmax
 from numjaz.layers.attention import MultiHeadAttention
 from numjaz.layers.base import Array, Forward, Layer, Parameter, Shape
 from numjaz.layers.convolution import Conv1D, DepthwiseConv1D, SeparableConv1D
 from numjaz.layers.dense import Dense
+from numjaz.layers.functions import ACTIVATIONS
 from numjaz.layers.input import Input
 from numjaz.layers.merge import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from numjaz.layers.noise import Dropout

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from numjaz.errors import NumjazError
-from numjaz.layers.activation import activation_operations, softmax
 from numjaz.layers.base import (
     Array,
     Arrays,
@@ -21,6 +20,7 @@ from numjaz.layers.base import (
     check_count,
     check_flag,
 )
+from numjaz.layers.functions import activation_operations, softmax
 from numjaz.layers.operations import Operations, biases, elementary
 
 

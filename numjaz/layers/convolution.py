@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from numjaz.errors import NumjazError
-from numjaz.layers.activation import ACTIVATIONS, activation_operations, check_activation
 from numjaz.layers.base import (
     Array,
     Arrays,
@@ -26,6 +25,7 @@ from numjaz.layers.base import (
     one,
     sequence,
 )
+from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation
 from numjaz.layers.operations import Operations, biases, elementary
 
 PADDINGS = ("same", "valid", "causal")

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from numjaz.layers.activation import ACTIVATIONS, activation_operations, check_activation
 from numjaz.layers.base import Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape, check_count, check_flag, one
+from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation
 from numjaz.layers.operations import Operations, biases
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from numjaz.errors import NumjazError
-from numjaz.layers.activation import ACTIVATIONS, activation_operations, check_activation
 from numjaz.layers.base import (
     Array,
     Arrays,
@@ -25,6 +24,7 @@ from numjaz.layers.base import (
     check_flag,
     under,
 )
+from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation
 from numjaz.layers.operations import Operations, biases, elementary
 
 State = tuple[Array, ...]  # each (N, units)
