@@ -9,6 +9,7 @@ from numjaz.errors import NumjazError
 from numjaz.layers.activation import ELU, Activation, PReLU, ReLU, Softmax
 from numjaz.layers.attention import MultiHeadAttention
 from numjaz.layers.base import Array, Forward, Layer, Parameter, Shape
+from numjaz.layers.bidirectional import Bidirectional
 from numjaz.layers.convolution import Conv1D, DepthwiseConv1D, SeparableConv1D
 from numjaz.layers.dense import Dense
 from numjaz.layers.functions import ACTIVATIONS
@@ -18,7 +19,7 @@ from numjaz.layers.noise import Dropout
 from numjaz.layers.normalization import BatchNormalization, LayerNormalization, Normalization, Rescaling
 from numjaz.layers.operations import ELEMENTARY, Operations
 from numjaz.layers.pooling import AveragePooling1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D
-from numjaz.layers.recurrent import GRU, LSTM, Bidirectional, Recurrent, SimpleRNN
+from numjaz.layers.recurrent import GRU, LSTM, Recurrent, SimpleRNN
 from numjaz.layers.shape import Cropping1D, Flatten, Permute, RepeatVector, Reshape, UpSampling1D, ZeroPadding1D
 from numjaz.layers.wrappers import TimeDistributed, innermost
 

@@ -1,0 +1,106 @@
+"""Two recurrent layers that read a sequence both ways, and how their outputs are joined."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numjaz.errors import NumjazError
+from numjaz.layers.base import Array, Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape, check_choice, under
+from numjaz.layers.operations import Operations, elementary
+from numjaz.layers.recurrent import Recurrent
+
+MERGES = ("concat", "sum", "mul", "ave", "none")
+
+
+@dataclass(frozen=True)
+class Bidirectional(Layer):
+    """Two recurrent layers: one is given the sequence, one the sequence turned round.
+
+    The backward layer's outputs are turned round again, so that both speak of the same moment t.
+    ``merge`` joins them: side by side (``concat``: (N, T, C) -> (N, T, 2 units)), their ``sum``,
+    product (``mul``), mean (``ave``), or two outputs (``none``). Without sequences it is each layer's
+    own last step. With ``return_state`` the layers' states follow, the forward layer's first.
+    """
+
+    forward_layer: Recurrent
+    backward_layer: Recurrent
+    merge: str = "concat"
+
+    def __post_init__(self) -> None:
+        for layer in (self.forward_layer, self.backward_layer):
+            if not isinstance(layer, Recurrent):
+                raise NumjazError(f"Bidirectional: takes recurrent layers, not {layer!r:.60}")
+        for name in ("return_sequences", "return_state"):
+            if getattr(self.forward_layer, name) != getattr(self.backward_layer, name):
+                raise NumjazError(f"Bidirectional: both layers must agree in {name}")
+        check_choice(self, "merge", MERGES)
+        if self.merge in ("sum", "mul", "ave") and self.forward_layer.units != self.backward_layer.units:
+            raise NumjazError(f"Bidirectional: layers of different units cannot be merged by {self.merge}")
+
+    @property
+    def reach(self) -> tuple[int | None, int | None]:
+        return (None, None)
+
+    def _sides(self) -> Iterator[tuple[str, Recurrent]]:
+        yield "forward", self.forward_layer
+        yield "backward", self.backward_layer
+
+    def _shares(self, inputs: tuple[Any, ...]) -> Iterator[tuple[str, Recurrent, tuple[Any, ...]]]:
+        """Each side with its inputs: the sequence, and its share of the states."""
+        states = inputs[1:]
+        for side, layer in self._sides():
+            yield side, layer, (inputs[0], *states[: layer.STATES])
+            states = states[layer.STATES :]
+
+    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        expected = self.forward_layer.STATES + self.backward_layer.STATES
+        if len(shapes) not in (1, 1 + expected):
+            raise NumjazError(f"Bidirectional takes a sequence, or it and {expected} states, not {len(shapes)} inputs")
+        (ahead, *states), (back, *others) = (layer.output_shapes(given) for _, layer, given in self._shares(shapes))
+        merged = {"concat": ((*ahead[:-1], ahead[-1] + back[-1]),), "none": (ahead, back)}.get(self.merge, (ahead,))
+        return (*merged, *states, *others)
+
+    def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
+        return {
+            f"{side}/{name}": parameter
+            for side, layer, given in self._shares(shapes)
+            for name, parameter in layer.parameters(given).items()
+        }
+
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        (_, first, given), (_, second, others) = self._shares(inputs)
+        ahead, *states = first.forward(under(params, "forward"), given).outputs
+        back, *ends = second.forward(under(params, "backward"), (others[0][:, ::-1], *others[1:])).outputs
+        if second.return_sequences:
+            back = back[:, ::-1]
+        return Forward((*self._merged(ahead, back), *states, *ends))
+
+    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
+        first, second = (layer.operations(given, batch).under(side) for side, layer, given in self._shares(shapes))
+        numbers = batch * math.prod(self.output_shapes(shapes)[0])
+        merged = {
+            "sum": elementary(additions=numbers),
+            "mul": elementary(multiplications=numbers),
+            "ave": elementary(additions=numbers, divisions=numbers),
+        }
+        return first + second + merged.get(self.merge, Operations())
+
+    def scratch(self, shapes: tuple[Shape, ...]) -> dict[str, Any]:
+        return {"projections": sum(layer.scratch(given)["projections"] for _, layer, given in self._shares(shapes))}
+
+    def _merged(self, ahead: Array, back: Array) -> Arrays:
+        match self.merge:
+            case "concat":
+                return (np.concatenate((ahead, back), axis=-1),)
+            case "sum":
+                return (ahead + back,)
+            case "mul":
+                return (ahead * back,)
+            case "ave":
+                return ((ahead + back) / 2,)
+        return (ahead, back)
