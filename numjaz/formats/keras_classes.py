@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -49,9 +49,7 @@ from numjaz.layers import (
     TimeDistributed,
     UpSampling1D,
     ZeroPadding1D,
-    innermost,
 )
-from numjaz.nodes import Node
 
 Config = Mapping[str, Any]
 Translate = Callable[[Config], Layer]
@@ -62,25 +60,6 @@ class Entry(NamedTuple):
 
     honoured: frozenset[str]
     translate: Translate
-
-
-def check_masks(nodes: Sequence[Node]) -> None:
-    """Raise where Keras would hand on a mask, which there are none of here.
-
-    The scores of a causal attention carry its mask to whatever layer takes them: a Softmax leaves out
-    what is masked, TimeDistributed fails.
-    """
-    causal = set()
-    for node in nodes:
-        layer = innermost(node.layer)
-        if isinstance(layer, MultiHeadAttention) and layer.causal:
-            causal.add(node.name)
-        for source, output in node.inputs:
-            if source in causal and output == 1:
-                raise NumjazError(
-                    f"layer {node.name!r:.60} takes the scores of a causal attention ({source!r:.60}), "
-                    f"with which Keras hands on a mask; numjaz has no masks"
-                )
 
 
 def _only(values: Any) -> Any:

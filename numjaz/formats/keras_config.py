@@ -12,8 +12,9 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
 from numjaz.errors import NumjazError
-from numjaz.formats.keras_classes import Config, check_masks
+from numjaz.formats.keras_classes import Config
 from numjaz.formats.keras_layers import check_known, is_operation, layer_of
+from numjaz.formats.keras_masks import check_masks
 from numjaz.layers import BatchNormalization, Input, Layer, LayerNormalization, MultiHeadAttention, TimeDistributed
 from numjaz.nodes import LENGTHS, MAX_NODES, Node, output_key, output_shapes
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from numjaz.errors import NumjazError
-from numjaz.formats.keras_classes import check_masks
 from numjaz.formats.keras_config import KerasLayer
+from numjaz.formats.keras_masks import check_masks
 from numjaz.formats.keras_weights import keras_class, keras_order
 from numjaz.layers import (
     ELU,
