@@ -30,7 +30,7 @@ def cnn_bigru(
     reset_after: bool = True,
     activation: str = "relu",
     shared: bool = False,
-    seed: int = 0,
+    seed: int | None = 0,
 ) -> Model:
     """The ancestor of Jazbat-Net: residual modules of many kernels, then a bidirectional GRU.
 
@@ -50,8 +50,8 @@ def cnn_bigru(
         Whether, in the last module, the branch of 3 begins with the plain 1x1 convolution's output and has none
         of its own. The text says nothing of it; the paper's parameters are those of a network with one 1x1
         convolution from 64 channels to 10 less.
-    seed : int
-        Of the weights.
+    seed : int or None
+        Of the weights; None leaves them zero, where nothing but counts is wanted.
 
     Examples
     --------

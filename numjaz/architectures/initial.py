@@ -13,11 +13,13 @@ from numjaz.layers import Array, Parameter
 MAX_DRAWN = 50_000_000  # a gigabyte while they are drawn
 
 
-def initial_parameters(table: Mapping[str, Parameter], seed: int) -> dict[str, Array]:
-    """A float32 array for each parameter; the same seed gives the same arrays."""
+def initial_parameters(table: Mapping[str, Parameter], seed: int | None) -> dict[str, Array]:
+    """A float32 array for each parameter; the same seed gives the same ones, None zeros, for what only counts."""
     total = sum(math.prod(parameter.shape) for parameter in table.values())
     if total > MAX_DRAWN:
         raise NumjazError(f"{total:,} parameters; at most {MAX_DRAWN:,} are drawn")
+    if seed is None:
+        return {name: np.zeros(parameter.shape, np.float32) for name, parameter in table.items()}
     rng = np.random.default_rng(seed)
     return {name: _initial(parameter, rng).astype(np.float32) for name, parameter in table.items()}
 

@@ -35,7 +35,7 @@ def jazbat(
     activation: str = "relu",
     reset_after: bool = True,
     epsilon: float = 1e-3,
-    seed: int = 0,
+    seed: int | None = 0,
     contract: Contract | None = None,
 ) -> Model:
     """Jazbat-Net with seeded float32 weights.
@@ -64,8 +64,8 @@ def jazbat(
         The GRU's form. The paper's 6,720 GRU parameters need True (two biases a gate).
     epsilon : float
         Of the batch normalization.
-    seed : int
-        Of the weights.
+    seed : int or None
+        Of the weights; None leaves them zero, where nothing but counts is wanted.
     contract : Contract, optional
         What the network expects of a recording.
 
@@ -77,7 +77,7 @@ def jazbat(
     count = classes if isinstance(classes, int) else len(classes)
     if isinstance(classes, str) or not isinstance(kernels, Sequence) or not kernels:
         raise NumjazError("jazbat: classes is a number or a list of names, kernels a list of one or more lengths")
-    for name, value, least in (("modules", modules, 0), ("seed", seed, 0)):
+    for name, value, least in (("modules", modules, 0), ("seed", 0 if seed is None else seed, 0)):
         if type(value) is not int or value < least:
             raise NumjazError(f"jazbat: {name} must be a whole number, {least} or more, not {value!r}")
     nodes: list[Node] = []

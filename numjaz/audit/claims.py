@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from numjaz.audit.growth import degrees_of
 from numjaz.errors import NumjazError
 
 MAX_BYTES = 1 << 20
@@ -19,25 +20,47 @@ QUANTITIES = {
     "parameters": "parameters, frozen statistics counted",
     "trainable": "parameters that training moves",
     "model_bytes": "the parameters in bytes",
-    "file_bytes": "a file in bytes: only printed, for a ratio",
+    "file_bytes": "a file in bytes, in the format that is assumed; without one only printed, for a ratio",
     "peak_bytes": "activation memory, by the definition that is assumed",
-    "activations": "numbers in the tensors that are assumed to be counted",
+    "activations": "numbers in the tensors that are assumed to be counted, or their bytes",
     "windows": "windows of so many samples: needs samples, window, hop",
     "quoted": "another paper's number, or a measured one: only printed, for a ratio",
-    "ratio": "of two other cells: needs of = [id, id]",
+    "ratio": "of two other cells: needs of = [id, id]; with unit % how much less one is than the other",
+    "sum": "of what other cells print: needs of = [id, id, …]",
+    "growth": 'a formula in O(…): needs symbols = { T = "window", … }, what each symbol is among the options',
 }
 """What a cell can state."""
-COUNTED = ("macs", "flops", "parameters", "trainable", "activations", "windows")
-UNITS: dict[str, float] = {
-    **dict.fromkeys(("MACs", "FLOPs", "parameters", "numbers", "floats", "windows", "x", "×", ""), 1),
-    **{"B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "KiB": 1024, "MiB": 1024**2, "ms": 1, "s": 1, "%": 0.01},
-}
+BYTES: dict[str, float] = {"B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1024, "MiB": 1024**2}
+PLAIN = ("MACs", "FLOPs", "parameters", "numbers", "floats", "windows", "x", "×", "")
+UNITS: dict[str, float] = {**dict.fromkeys(PLAIN, 1), **BYTES, "ms": 1, "s": 1, "%": 0.01}
 """What a printed number is multiplied by. KB may mean KiB as well, and MB MiB: that is an assumption."""
-NUMBER = re.compile(r"\s*(≈|~|about)?\s*([\d,]*\.?\d+)(?:\s*[–-]\s*([\d,]*\.?\d+))?\s*([KMG]?)\s*(\D*)$")
+FITTING: dict[str, tuple[str, ...]] = {
+    "macs": ("MACs", "FLOPs", ""),  # many a paper calls multiply-accumulates FLOPs
+    "flops": ("FLOPs", "MACs", ""),
+    "parameters": ("parameters", "numbers", "floats", ""),
+    "trainable": ("parameters", "numbers", "floats", ""),
+    **dict.fromkeys(("model_bytes", "file_bytes", "peak_bytes"), tuple(BYTES)),
+    "activations": ("numbers", "floats", "", *BYTES),
+    "windows": ("windows", "numbers", ""),
+    "ratio": ("x", "×", "%", ""),
+    "growth": ("",),
+}
+"""The units that fit a quantity; any fits a quoted number and a sum."""
+COUNTED = ("macs", "flops", "parameters", "trainable", "activations", "windows", "sum")
+SPACES = "\u00a0\u2009\u202f"  # that papers set between thousands: no-break, thin, narrow
+RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+FIGURE = r"(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+NUMBER = re.compile(
+    rf"(?P<about>≈|~|∼|about|<|≤|>|≥)?\s*(?P<low>{FIGURE})(?:\s*(?:[–-]|to)\s*(?P<high>{FIGURE}))?"
+    r"\s*(?:[×x·*]\s*10\s*\^?(?P<power>[-+]?\d+))?\s*(?P<scale>[kKMG]?)(?P<rest>[^\d.,]*)"
+)
 
 
 class Printed(NamedTuple):
-    """A printed number and what its digits leave open; ``whole`` where every digit is there."""
+    """A printed number, and the least and the most that is printed like that.
+
+    ``high`` is not among them where digits were left out; ``whole`` says that every digit is there.
+    """
 
     value: float
     low: float
@@ -58,13 +81,14 @@ class Cell:
     options: Mapping[str, Any] = field(default_factory=dict)
     may_vary: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
+    symbols: Mapping[str, str] = field(default_factory=dict)
     samples: int = 0
     window: int = 0
     hop: int = 0
 
     @property
     def number(self) -> Printed:
-        """The printed number in plain units."""
+        """The printed number in plain units; `NumjazError` for a formula."""
         return printed_number(self.printed, UNITS[self.unit], counted=self.quantity in COUNTED)
 
 
@@ -78,30 +102,40 @@ class Paper:
 
 
 def printed_number(text: str, unit: float = 1, counted: bool = True) -> Printed:
-    """What a paper prints, as a number and the numbers that its digits stand for.
+    """What a paper prints, as a number and the numbers that its digits stand for: rounded, or cut off.
 
     Where something is ``counted`` and neither ``≈`` nor K, M or a decimal stands there, the number is whole.
 
     Examples
     --------
     >>> printed_number("6.96M")
-    Printed(value=6960000.0, low=6955000.0, high=6965000.0, whole=False)
-    >>> printed_number("28,232").whole
-    True
-    >>> printed_number("22–23×")[:3]
-    (22.5, 22.0, 23.0)
+    Printed(value=6960000.0, low=6955000.0, high=6970000.0, whole=False)
+    >>> printed_number("28,232").whole, printed_number("28 232").value, printed_number("2.82e4").value
+    (True, 28232.0, 28200.0)
+    >>> printed_number("22–23×")[:3], printed_number("<30k")[:3]
+    ((22.5, 22.0, 23.000000000000004), (30000.0, 0.0, 30000.0))
     """
-    found = NUMBER.match(text)
-    if not found or not re.search(r"\d", text):
+    plain = re.sub(rf"(?<=\d)[ {SPACES}](?=\d{{3}}(?!\d))", "", text).translate(RAISED)
+    found = NUMBER.fullmatch(plain.strip().strip(SPACES))
+    if not found:
         raise NumjazError(f"printed {text!r:.40} is no number")
-    about, first, second, scale, _ = found.groups()
-    times = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}[scale] * unit
-    low = float(first.replace(",", "")) * times
-    high = float(second.replace(",", "")) * times if second else low
-    decimals = len(first.partition(".")[2])
-    whole = counted and not (about or second or scale or decimals or unit != 1)
-    open_digits = 0 if whole or second else 0.5 * 10**-decimals * times
-    return Printed((low + high) / 2, low - open_digits, high + open_digits, whole)
+    about, scale = found["about"], {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}[found["scale"].upper()]
+    times = scale * 10.0 ** int(found["power"] or 0) * unit
+    figures = [figure.replace(",", "") for figure in (found["low"], found["high"]) if figure]
+    values = [float(figure) * times for figure in figures]
+    if not all(map(math.isfinite, values)):
+        raise NumjazError(f"printed {text!r:.40} is no finite number")
+    if about in ("<", "≤"):
+        return Printed(values[0], 0.0, values[0], False)
+    if about in (">", "≥"):
+        return Printed(values[0], values[0], math.inf, False)
+    if len(values) > 1:
+        return Printed(sum(values) / 2, values[0], math.nextafter(values[1], math.inf), False)
+    digits, _, exponent = figures[0].lower().partition("e")
+    step = 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2])) * times
+    if counted and step == 1 and not (about or exponent):
+        return Printed(values[0], values[0], values[0], True)
+    return Printed(values[0], values[0] - step / 2, values[0] + step, False)
 
 
 def read_claims(path: str | Path) -> Paper:
@@ -160,9 +194,10 @@ def _paper(values: Mapping[str, Any], text: str) -> Paper:
 PAPER: dict[str, type] = {"title": str, "doi": str, "url": str, "model": str, "options": dict, "may_vary": list}
 CELL: dict[str, type] = {
     **dict.fromkeys(("id", "where", "quantity", "printed", "unit", "model"), str),
-    **{"options": dict, "may_vary": list, "of": list, "samples": int, "window": int, "hop": int},
+    **{"options": dict, "may_vary": list, "of": list, "symbols": dict, "samples": int, "window": int, "hop": int},
 }
 REQUIRED = ("id", "where", "quantity", "printed", "unit")
+LONGEST = {"id": 60, "where": 120, "printed": 120}
 
 
 def _checked(
@@ -190,16 +225,30 @@ def _plain(value: Any) -> bool:
 
 def _cell(held: Mapping[str, Any], head: Mapping[str, Any], line: int, text: str) -> Cell:
     quantity = held["quantity"]
+
+    def wrong(key: str, why: str) -> NumjazError:
+        return NumjazError(f"line {_line(text, key, line)}: key {key!r}: {why}")
+
+    for key, most in LONGEST.items():
+        if not held[key].strip() or len(held[key]) > most:
+            raise wrong(key, f"must have 1 to {most} characters")
     for key, known in (("quantity", QUANTITIES), ("unit", UNITS)):
         if held[key] not in known:
-            at = _line(text, key, line)
-            raise NumjazError(f"line {at}: key {key!r}: {held[key]!r:.40} is not one of {', '.join(known)}")
+            raise wrong(key, f"{held[key]!r:.40} is not one of {', '.join(filter(None, known))}")
+    fitting = FITTING.get(quantity, tuple(UNITS))
+    if held["unit"] not in fitting:
+        units = ", ".join(filter(None, fitting)) or "none"
+        raise wrong("unit", f"{held['unit']!r} is no unit of {quantity}; its units are {units}")
     try:
-        printed_number(held["printed"])
+        degrees_of(held["printed"]) if quantity == "growth" else printed_number(held["printed"])
     except NumjazError as error:
-        raise NumjazError(f"line {_line(text, 'printed', line)}: key 'printed': {error}") from None
+        raise wrong("printed", str(error)) from None
+    if quantity == "growth" and (not held.get("symbols") or not all(type(v) is str for v in held["symbols"].values())):
+        raise NumjazError(f'line {line}: a growth needs symbols = {{ T = "window", … }}')
     if quantity == "ratio" and len(held.get("of", ())) != 2:
         raise NumjazError(f"line {line}: a ratio needs of = [id, id]")
+    if quantity == "sum" and len(held.get("of", ())) < 2:
+        raise NumjazError(f"line {line}: a sum needs of = [id, id, …]")
     if quantity == "windows" and not all(held.get(key, 0) > 0 for key in ("samples", "window", "hop")):
         raise NumjazError(f"line {line}: windows need samples, window and hop, each 1 or more")
     values: dict[str, Any] = {k: tuple(value) if isinstance(value, list) else value for k, value in held.items()}

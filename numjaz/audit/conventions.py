@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
+from numjaz.audit.forms import rewritten
 from numjaz.audit.rules import (
     BIASED,
     CALFLOPS,
@@ -212,11 +213,11 @@ CONVENTIONS: dict[str, Convention] = {
 NAMES = ("matmul", *CONVENTIONS)
 
 
-def counted(convention: str, layer: Layer, shapes: Shapes, batch: Any) -> Any:
-    """What a convention counts for one layer."""
+def counted(convention: str, layer: Layer, shapes: Shapes, batch: Any, form: str = "twin") -> Any:
+    """What a convention counts for one layer, written in this form."""
     if convention == "matmul":
         return layer.operations(shapes, batch).total_macs
-    return sum(CONVENTIONS[convention].of(call) for call in calls_of(layer, shapes, batch))
+    return sum(CONVENTIONS[convention].of(call) for call in rewritten(calls_of(layer, shapes, batch), form))
 
 
 class Difference(NamedTuple):
@@ -229,7 +230,9 @@ class Difference(NamedTuple):
     why: str
 
 
-def differences(convention: str, model: Model, window: int = 256, batch: int = 1) -> list[Difference]:
+def differences(
+    convention: str, model: Model, window: int = 256, batch: int = 1, form: str = "twin"
+) -> list[Difference]:
     """Where a convention's number comes from, where it is not the matrix products': a line a kind of call.
 
     The differences add up: ``counted - matmul`` over the lines is the convention's number less ``matmul``'s,
@@ -239,7 +242,7 @@ def differences(convention: str, model: Model, window: int = 256, batch: int = 1
     calls: dict[tuple[str, str], list[Call]] = {}
     made = output_shapes(model.nodes, window)
     for node, shapes in with_inputs(model.nodes, window, made):
-        for call in asked(node, partial(calls_of, node.layer, batch=batch), shapes):
+        for call in rewritten(asked(node, partial(calls_of, node.layer, batch=batch), shapes), form):
             calls.setdefault((call.kind, table.why(call)), []).append(call)
     found = [
         Difference(kind, len(alike), table.scale * sum(c.macs for c in alike), sum(map(table.of, alike)), why)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from typing import Any
 
-from numjaz.audit.assumptions import ASSUMED, Resolve, alternatives, baseline, value_of, varied
+from numjaz.audit.assumptions import (
+    ASSUMED,
+    Candidates,
+    Resolve,
+    baseline,
+    candidates,
+    check_varied,
+    growth_of,
+    value_of,
+)
 from numjaz.audit.claims import Cell, Paper, Printed
+from numjaz.audit.growth import degrees_of, degrees_text
 from numjaz.errors import NumjazError
 
+Value = Callable[[Cell, Mapping[str, Any]], Any]
 WITHIN = 0.02
 NEAR = 0.05  # of a printed value: what its neighbours are
 MOST = 3  # assumptions that an explanation may take
-MAX_SETS = 2_000  # sets of assumptions that a search looks at
+MAX_SETS = 10_000  # sets of assumptions that a search looks at
 
 
 @dataclass(frozen=True)
@@ -26,7 +39,7 @@ class Explanation:
     """
 
     assumptions: Mapping[str, Any]
-    computed: float
+    computed: float | str
     cells: tuple[str, ...]
     neighbours: int
     possible: int
@@ -37,16 +50,17 @@ class Judged:
     """A cell, what it is worth under the paper's own options, and what would explain it."""
 
     cell: Cell
-    computed: float | None
+    computed: float | str | None
     verdict: str  # exact, rounds, within, contradicts, not_derivable
     explanations: tuple[Explanation, ...] = ()
     cut: bool = False  # whether the search was
     reason: str = ""  # why nothing could be computed
+    tried: Mapping[str, str] = field(default_factory=dict)  # what was varied, and over which values
 
 
 def reproduces(printed: Printed, value: float) -> bool:
-    """Whether a value would be printed like that."""
-    return value == printed.value if printed.whole else printed.low <= value <= printed.high
+    """Whether a value would be printed like that: rounded, or its last digits cut off."""
+    return value == printed.value or printed.low <= value < printed.high
 
 
 def verdict(printed: Printed, value: float | None) -> str:
@@ -74,24 +88,26 @@ def audit(paper: Paper, resolve: Resolve) -> list[Judged]:
         From `numjaz.audit.claims.read_claims`.
     resolve : callable
         Gives the `Model` of a builder's name or a path, and options; often, so that it is best `remembered`.
+
+    Raises
+    ------
+    NumjazError
+        Where a cell's ``may_vary`` names what is unknown, or its options are none.
     """
-    worth: dict[str, float | None] = {}
-    reasons: dict[str, str] = {}
-    for cell in paper.cells:
-        try:
-            worth[cell.id] = value_of(cell, baseline(cell), resolve)
-        except NumjazError as error:
-            worth[cell.id], reasons[cell.id] = None, str(error)
-    by_id = {cell.id: cell for cell in paper.cells}
-    for cell in paper.cells:
-        if cell.quantity == "ratio":
-            worth[cell.id] = _ratio(cell, by_id, worth)
+    value = _values(paper, resolve)
     judged = []
     for cell in paper.cells:
-        value = worth[cell.id]
-        found, cut = _search(cell, value, resolve) if cell.quantity != "ratio" else ([], False)
-        reason = reasons.get(cell.id, "") if value is None else ""
-        judged.append(Judged(cell, value, verdict(cell.number, value), tuple(found), cut, reason))
+        check_varied(paper.cells, cell)
+    for cell in paper.cells:
+        try:
+            worth, reason = value(cell, baseline(cell)), ""
+        except NumjazError as error:
+            worth, reason = None, str(error)
+        how = _judge(cell, worth)
+        varying = candidates(paper.cells, cell, resolve) if how in ("within", "contradicts") else {}
+        found, cut = _search(cell, varying, value)
+        tried = {name: _range(alone) for name, (alone, _) in varying.items()}
+        judged.append(Judged(cell, _plain(worth), how, tuple(found), cut, reason, tried))
     explained: dict[Any, list[str]] = {}
     for each in judged:
         for found_one in each.explanations:
@@ -99,43 +115,33 @@ def audit(paper: Paper, resolve: Resolve) -> list[Judged]:
     return [_ranked(each, explained) for each in judged]
 
 
-def _ranked(judged: Judged, explained: Mapping[Any, list[str]]) -> Judged:
-    """Its explanations with the cells that each explains: the smallest first, then those of the most cells."""
-    found = [replace(e, cells=tuple(dict.fromkeys(explained[_key(e.assumptions)]))) for e in judged.explanations]
-    found.sort(key=lambda e: (len(e.assumptions), -len(e.cells), e.neighbours))
-    return replace(judged, explanations=tuple(found))
-
-
-def conflicts(judged: Sequence[Judged], resolve: Resolve) -> list[str]:
+def conflicts(paper: Paper, judged: Sequence[Judged], resolve: Resolve) -> list[str]:
     """Where two cells of one paper need two different networks: no value of an option reproduces both.
 
     A cell asks for a value of an option where it is reproduced with that value alone, all else being
     the paper's own or one of its explanations.
     """
+    value = _values(paper, resolve)
     asked: dict[str, dict[Any, list[str]]] = {}
     for each in judged:
         own = baseline(each.cell)
         sets = [dict(e.assumptions) for e in each.explanations]
-        sets += [{}] if each.verdict in ("exact", "rounds") and each.cell.quantity != "ratio" else []
-        for option in varied(each.cell):
-            if option in ASSUMED or option not in own:
+        sets += [{}] if each.verdict in ("exact", "rounds") else []
+        for option, (_, others) in candidates(paper.cells, each.cell, resolve).items() if sets else ():
+            if option in ASSUMED or option not in own or not others:
                 continue
-            values = [own[option], *alternatives(each.cell, option, resolve)]
             fitting = {
-                value for value in values for held in sets if _fits(each.cell, {**own, **held, option: value}, resolve)
+                tried
+                for tried in [own[option], *others]
+                if any(_fits(each.cell, {**own, **held, option: tried}, value) for held in sets)
             }
-            if len(fitting) == 1 and len(values) > 1:
+            if len(fitting) == 1:
                 asked.setdefault(option, {}).setdefault(fitting.pop(), []).append(each.cell.id)
     return [
         f"{option} must be " + " and ".join(f"{value!r} ({', '.join(ids)})" for value, ids in values.items())
         for option, values in asked.items()
         if len(values) > 1
     ]
-
-
-def _fits(cell: Cell, assumed: Mapping[str, Any], resolve: Resolve) -> bool:
-    worth = _worth(cell, assumed, resolve)
-    return worth is not None and reproduces(cell.number, worth)
 
 
 def remembered(resolve: Resolve) -> Resolve:
@@ -151,61 +157,119 @@ def remembered(resolve: Resolve) -> Resolve:
     return built
 
 
-def _key(assumptions: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((name, repr(value)) for name, value in assumptions.items()))
+def _values(paper: Paper, resolve: Resolve) -> Value:
+    """What a cell of this paper is worth under some assumptions; `NumjazError` where it cannot be computed."""
+    cells = {cell.id: cell for cell in paper.cells}
 
+    def other(name: str, changed: Mapping[str, Any]) -> float:
+        try:
+            return value_of(cells[name], {**baseline(cells[name]), **changed}, resolve)
+        except NumjazError:
+            return cells[name].number.value
 
-def _worth(cell: Cell, assumed: Mapping[str, Any], resolve: Resolve) -> float | None:
-    try:
+    def value(cell: Cell, assumed: Mapping[str, Any]) -> Any:
+        if cell.quantity == "growth":
+            return growth_of(cell, assumed, resolve)
+        if cell.quantity == "sum":
+            return sum(cells[name].number.value for name in cell.of)
+        if cell.quantity == "ratio":
+            own = baseline(cell)
+            changed = {name: worth for name, worth in assumed.items() if own.get(name, worth) != worth}
+            return _ratio(cell, [other(name, changed) for name in cell.of], assumed["reading"])
         return value_of(cell, assumed, resolve)
+
+    return value
+
+
+def _ratio(cell: Cell, values: Sequence[float], reading: str) -> float:
+    """One over the other, whichever way round the printed number means; in % how much less one is than the other."""
+    first, second = values
+    if not first or not second:
+        raise NumjazError("a ratio of nothing")
+    if cell.unit != "%":
+        return first / second if (cell.number.value >= 1) == (first >= second) else second / first
+    return first / second if reading == "share" else 1 - min(values) / max(values)
+
+
+def _judge(cell: Cell, worth: Any) -> str:
+    if isinstance(worth, dict):
+        return "exact" if _matches(cell, worth) else "contradicts"
+    return verdict(cell.number, worth) if cell.quantity != "growth" else "not_derivable"
+
+
+def _matches(cell: Cell, worth: Any) -> bool:
+    """Whether what is computed is what is printed; of a formula, in the symbols that the cell explains."""
+    if isinstance(worth, dict):
+        printed = degrees_of(cell.printed)
+        return all(printed.get(symbol, 0) == power for symbol, power in worth.items())
+    return reproduces(cell.number, worth)
+
+
+def _fits(cell: Cell, assumed: Mapping[str, Any], value: Value) -> bool:
+    try:
+        return _matches(cell, value(cell, assumed))
     except NumjazError:
-        return None
+        return False
 
 
-def _ratio(cell: Cell, by_id: Mapping[str, Cell], worth: Mapping[str, float | None]) -> float | None:
-    """Of two cells as they are computed, or printed where they only are; a share where the unit is %."""
-    values = []
-    for name in cell.of:
-        value = worth[name]
-        values.append(by_id[name].number.value if value is None else value)
-    if not values[1]:
-        return None
-    share = values[0] / values[1]
-    return 1 - share if cell.unit == "%" else share
-
-
-def _search(cell: Cell, worth: float | None, resolve: Resolve) -> tuple[list[Explanation], bool]:
+def _search(cell: Cell, varying: Candidates, value: Value) -> tuple[list[Explanation], bool]:
     """The smallest sets of other assumptions that reproduce the printed value."""
-    own, printed = baseline(cell), cell.number
-    if worth is None or reproduces(printed, worth):
-        return [], False
-    others = {name: alternatives(cell, name, resolve) for name in varied(cell)}
-    looked = 0
-    for size in range(1, MOST + 1):
-        values: list[tuple[dict[str, Any], float]] = []
+    own, looked = baseline(cell), 0
+    likely = {name: values for name, (_, values) in varying.items()}
+    alone = {name: values for name, (values, _) in varying.items()}
+    for size, others in ((1, likely), (1, alone), *((size, likely) for size in range(2, MOST + 1))):
+        tried: list[tuple[dict[str, Any], Any]] = []
         for chosen in _sets(others, size):
             looked += 1
             if looked > MAX_SETS:
                 return [], True
-            value = _worth(cell, {**own, **chosen}, resolve)
-            if value is not None:
-                values.append((chosen, value))
-        hits = [(chosen, value) for chosen, value in values if reproduces(printed, value)]
+            with suppress(NumjazError):
+                tried.append((chosen, value(cell, {**own, **chosen})))
+        hits = [(chosen, worth) for chosen, worth in tried if _matches(cell, worth)]
         if hits:
-            near, possible = _neighbours(printed, [value for _, value in values])
-            return [Explanation(chosen, value, (), near, possible) for chosen, value in hits], False
+            near, possible = _neighbours(cell, [worth for _, worth in tried])
+            return [Explanation(chosen, _plain(worth), (), near, possible) for chosen, worth in hits], False
     return [], False
 
 
-def _sets(others: Mapping[str, list[Any]], size: int) -> Iterator[dict[str, Any]]:
+def _sets(others: Mapping[str, Sequence[Any]], size: int) -> Iterator[dict[str, Any]]:
     for names in combinations(others, size):
         for values in product(*(others[name] for name in names)):
             yield dict(zip(names, values, strict=True))
 
 
-def _neighbours(printed: Printed, values: Sequence[float]) -> tuple[int, int]:
+def _neighbours(cell: Cell, values: Sequence[Any]) -> tuple[int, int]:
     """How many other values within 5 %, as the paper would print them, are among these; and how many there are."""
-    step = 1.0 if printed.whole else (printed.high - printed.low) or abs(printed.value) * NEAR
-    reach = int(abs(printed.value) * NEAR / step)
+    if cell.quantity == "growth":
+        return 0, 0
+    printed = cell.number
+    step = 1.0 if printed.whole else (printed.high - printed.low) / 1.5
+    if not 0 < step < math.inf:
+        step = abs(printed.value) or 1.0
+    reach = max(int(abs(printed.value) * NEAR / step), 1)
     hit = {round((value - printed.value) / step) for value in values}
     return len({k for k in hit if 0 < abs(k) <= reach}), 2 * reach
+
+
+def _ranked(judged: Judged, explained: Mapping[Any, list[str]]) -> Judged:
+    """Its explanations with the cells that each explains: the smallest first, then those of the most cells."""
+    found = [replace(e, cells=tuple(dict.fromkeys(explained[_key(e.assumptions)]))) for e in judged.explanations]
+    found.sort(key=lambda e: (len(e.assumptions), -len(e.cells), e.neighbours))
+    return replace(judged, explanations=tuple(found))
+
+
+def _plain(worth: Any) -> Any:
+    return degrees_text(worth) if isinstance(worth, dict) else worth
+
+
+def _range(values: Sequence[Any]) -> str:
+    """Tried values in few words."""
+    if len(values) > 6 and all(type(value) is int for value in values):
+        return f"{len(values)} numbers from {min(values):,} to {max(values):,}"
+    if len(values) > 6:
+        return f"{len(values)} choices"
+    return ", ".join(map(str, values))
+
+
+def _key(assumptions: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name, repr(value)) for name, value in assumptions.items()))

@@ -9,6 +9,7 @@ from functools import partial, reduce
 from typing import Any
 
 from numjaz.audit.conventions import check_convention, counted
+from numjaz.audit.forms import check_form
 from numjaz.errors import NumjazError
 from numjaz.formula import Formula
 from numjaz.layers import Operations, Shape
@@ -57,6 +58,7 @@ def count(
     *,
     batch: int = 1,
     dtype: str = "float32",
+    form: str = "twin",
 ) -> Count:
     """Count what one forward pass computes, without running it.
 
@@ -73,11 +75,14 @@ def count(
         Windows computed at once.
     dtype : str
         In which bytes are stated.
+    form : str
+        How the network is written in torch, one of `numjaz.audit.FORMS`: tools tell a ReLU that is a module
+        from one that is a function, say. ``matmul`` does not.
 
     Raises
     ------
     NumjazError
-        For an unknown convention, or a length that does not fit the network.
+        For an unknown convention or form, or a length that does not fit the network.
 
     Examples
     --------
@@ -89,10 +94,11 @@ def count(
     27168·T + 36
     """
     check_convention(convention)
+    check_form(form)
     check_extent(model, window, batch)
     size = item_size(dtype)
     try:
-        rows = tuple(_rows(model, convention, window, batch, size))
+        rows = tuple(_rows(model, convention, window, batch, size, form))
     except TypeError:
         if isinstance(window, int):
             raise
@@ -118,7 +124,7 @@ def item_size(dtype: str) -> int:
     return SIZES[dtype]
 
 
-def _rows(model: Model, convention: str, window: Any, batch: int, size: int) -> Iterator[Row]:
+def _rows(model: Model, convention: str, window: Any, batch: int, size: int, form: str) -> Iterator[Row]:
     made = output_shapes(model.nodes, window)
     owned = owned_parameters(model.nodes)
     left = dict(owned)
@@ -134,5 +140,5 @@ def _rows(model: Model, convention: str, window: Any, batch: int, size: int) -> 
             size * sum(math.prod(p.shape) for p in owned[node.owner].values()),
             size * batch * sum(math.prod(shape) for shape in made[node.name]),
             node.layer.operations(shapes, batch),
-            asked(node, partial(counted, convention, node.layer, batch=batch), shapes),
+            asked(node, partial(counted, convention, node.layer, batch=batch, form=form), shapes),
         )

@@ -1,43 +1,49 @@
 """Judge a paper's claims: which of its numbers are right, and under which assumptions the others would be.
 
 FILE is a claims file in TOML, or the name of one that comes with numjaz: jazbat-net, generisch-net, cnn-bigru.
---init MODEL prints one to fill in. Verdicts: exact, rounds (to the digits printed), within (2 %), contradicts,
-not_derivable. The exit code is 1 where a cell contradicts what is computed under the paper's own options, or
-cannot be computed.
+--init MODEL prints one to fill in. Verdicts: exact; rounds (rounded or cut off, the printed digits); within (2 %);
+contradicts; not_derivable. The exit code is 1 where a cell contradicts what is computed under the paper's own
+options, or cannot be computed.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numjaz.audit
 from numjaz.architectures import BUILDERS, build
-from numjaz.audit.assumptions import ONLY_PRINTED
-from numjaz.audit.claims import UNITS, Cell, read_claims
-from numjaz.audit.explain import Explanation, Judged, audit, conflicts, remembered
+from numjaz.audit.assumptions import OF_A_NETWORK, ONLY_PRINTED, baseline, options_of
+from numjaz.audit.claims import Paper, read_claims
+from numjaz.audit.explain import Judged, audit, conflicts, remembered
 from numjaz.audit.inventory import count
+from numjaz.audit.pages import audit_page, network_section
+from numjaz.audit.wording import VERDICTS, because, grouped, heading, printed, reproduced, shown, summary, unexplained
 from numjaz.cli.options import parsed_architecture
-from numjaz.cli.output import json_line
+from numjaz.cli.output import json_line, note
+from numjaz.doors.output import whole
 from numjaz.errors import NumjazError
 from numjaz.formats import load
 from numjaz.model import Model
-from numjaz.report import latex, markdown, table
+from numjaz.report import Markup, latex, markdown, table
 
 SHIPPED = Path(numjaz.audit.__file__).parent / "papers"
-SHOWN = 3  # explanations of a cell in a table
+WIDTH = 100  # columns of the text
+COLUMNS = (22, 20, 16, 20, 13)  # of its table, at most
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("claims", metavar="FILE|NAME", nargs="?", help="a claims file, or the name of one")
     parser.add_argument("--init", metavar="MODEL", help="print a claims file for a builder or a model file, to fill in")
-    shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--json", action="store_true", help="one JSON object")
-    shown.add_argument("--markdown", action="store_true", help="a Markdown table")
-    shown.add_argument("--latex", action="store_true", help="a LaTeX table in booktabs' style")
+    shown_as = parser.add_mutually_exclusive_group()
+    shown_as.add_argument("--json", action="store_true", help="one JSON object")
+    shown_as.add_argument("--markdown", action="store_true", help="a Markdown table")
+    shown_as.add_argument("--latex", action="store_true", help="a LaTeX table in booktabs' style")
+    parser.add_argument("--html", metavar="FILE", help="write a report too: one HTML file that needs nothing else")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -50,66 +56,105 @@ def execute(args: argparse.Namespace) -> int:
     shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
     if args.claims not in shipped and not Path(args.claims).exists():
         raise NumjazError(f"{args.claims}: no such file; the claims that come with numjaz are {', '.join(shipped)}")
-    paper = read_claims(shipped.get(args.claims, Path(args.claims)))
-    resolve = remembered(_network)
+    path = shipped.get(args.claims, Path(args.claims))
+    paper = read_claims(path)
+    resolve = remembered(Networks(path.parent))
     judged = audit(paper, resolve)
-    apart = conflicts(judged, resolve)
+    apart = conflicts(paper, judged, resolve)
+    if args.html is not None:
+        with whole(args.html) as beside:
+            beside.write_text(audit_page(paper, judged, apart, _networks(judged, resolve)), encoding="utf-8")
+        note(f"{args.html}: written")
     if args.json:
-        print(json_line({"title": paper.title, "cells": [_plain(each) for each in judged], "conflicts": apart}))
+        cells = [_plain(each) for each in judged]
+        print(json_line({"title": paper.title, "doi": paper.doi, "cells": cells, "conflicts": apart}))
+    elif args.markdown or args.latex:
+        why = [[because(each.explanations[0], each.cell) if each.explanations else ""] for each in judged]
+        rows = [row + text for row, text in zip(_rows(judged), why, strict=True)]
+        print((markdown if args.markdown else latex)([*HEADER, "reproduced with"], rows))
     else:
-        header = ["cell", "where", "printed", "computed", "verdict"]
-        rows = [[e.cell.id, e.cell.where, e.cell.printed, _shown(e.computed, e.cell), e.verdict] for e in judged]
-        if args.markdown or args.latex:
-            why = [_because(each.explanations[0], each.cell) if each.explanations else "" for each in judged]
-            written = markdown if args.markdown else latex
-            print(written([*header, "reproduced with"], [[*row, text] for row, text in zip(rows, why, strict=True)]))
-        else:
-            print(_text(table(header, rows, right=(2, 3)), judged, apart))
+        print(_text(paper, judged, apart))
     unknown = [each for each in judged if each.verdict == "not_derivable" and each.reason != ONLY_PRINTED]
     return 1 if unknown or any(each.verdict == "contradicts" for each in judged) else 0
 
 
-def _network(model: str, options: Mapping[str, Any]) -> Model:
-    if not model:
-        raise NumjazError("names no model")
-    if model in BUILDERS:
-        return build(model, options)
-    return load(model)
+class Networks:
+    """The networks of a claims file: builders by name, without drawing weights; files beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, model: str, options: Mapping[str, Any]) -> Model:
+        """A network with these options."""
+        if not model:
+            raise NumjazError("names no model")
+        if model in BUILDERS:
+            return build(model, {"seed": None, **options})
+        if options:
+            names = ", ".join(map(str, options))
+            raise NumjazError(f"{model}: a file has no options, and {names} would be one of its builder's")
+        beside = self.folder / model
+        return load(beside if beside.exists() else model)
 
 
-def _text(cells: str, judged: list[Judged], apart: list[str]) -> str:
-    lines = [cells, ""]
-    for each in judged:
-        for found in each.explanations[:SHOWN]:
-            lines.append(f"{each.cell.id}: {_because(found, each.cell)}")
-        if len(each.explanations) > SHOWN:
-            lines.append(f"{each.cell.id}: and {len(each.explanations) - SHOWN} more")
-        if each.cut:
-            lines.append(f"{each.cell.id}: the search was cut; fewer entries in may_vary make it whole")
-        elif each.verdict in ("within", "contradicts") and not each.explanations and each.cell.may_vary:
-            names = ", ".join(each.cell.may_vary)
-            lines.append(f"{each.cell.id}: up to three of the values that are tried for {names} do not give it")
-        if each.reason and each.reason != ONLY_PRINTED:
-            lines.append(f"{each.cell.id}: not derivable: {each.reason}")
-    return "\n".join([*lines, *(f"two networks: {text}" for text in apart)])
+HEADER = ("cell", "where", "printed", "computed", "verdict")
 
 
-def _because(found: Explanation, cell: Cell) -> str:
-    with_ = ", ".join(f"{name}={value}" for name, value in found.assumptions.items())
-    cells = f"{len(found.cells)} cells" if len(found.cells) > 1 else "this cell"
-    rivals = f"{found.neighbours} of {found.possible} neighbouring values could be had as well"
-    return f"{_shown(found.computed, cell)} with {with_} ({cells}; {rivals})"
+def _rows(judged: Sequence[Judged]) -> list[list[str]]:
+    return [
+        [each.cell.id, each.cell.where, printed(each.cell), shown(each.computed, each.cell), each.verdict]
+        for each in judged
+    ]
 
 
-def _shown(value: float | None, cell: Cell) -> str:
-    if value is None:
-        return "-"
-    if cell.unit == "%":
-        return f"{100 * value:.1f}"
-    if cell.quantity == "ratio":
-        return f"{value:.2f}"
-    unit = UNITS[cell.unit]
-    return f"{value:,.0f}" if unit == 1 else f"{value / unit:,.4g}"
+def _text(paper: Paper, judged: Sequence[Judged], apart: Sequence[str]) -> str:
+    rows = [[_short(text, most) for text, most in zip(row, COLUMNS, strict=True)] for row in _rows(judged)]
+    lines = [*_wrapped(heading(paper)), "", table(HEADER, rows, right=(2, 3)), "", summary(judged)]
+    lines += _wrapped("verdicts: " + "; ".join(f"{name}: {meaning}" for name, meaning in VERDICTS.items()))
+    groups = grouped(judged)
+    if groups:
+        lines += ["", "reproduced with (and how many of the values within 5 % would be, with as few assumptions)"]
+    for assumptions, cells in groups:
+        told = "; ".join(reproduced(each, found) for each, found in cells)
+        many = f"{len(cells)} cells" if len(cells) > 1 else "1 cell"
+        lines += _wrapped(f"{assumptions}: {many}: {told}", "  ")
+    left = [f"{each.cell.id}: {why}" for each, why in unexplained(judged)]
+    if left:
+        lines += ["", "open"]
+        lines += [line for text in left for line in _wrapped(text, "  ")]
+    if apart:
+        lines += ["", *(line for text in apart for line in _wrapped(f"two networks: {text}"))]
+    return "\n".join(lines)
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _wrapped(text: str, before: str = "") -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=before, subsequent_indent=before + "  ", break_on_hyphens=False)
+
+
+def _networks(judged: Sequence[Judged], resolve: Any) -> list[Markup]:
+    """The paper's own network, and the one that would explain most cells."""
+    cell = next(
+        (each.cell for each in judged if each.computed is not None and each.cell.quantity in OF_A_NETWORK), None
+    )
+    if cell is None:
+        return []
+    own = baseline(cell)
+    found = [
+        network_section(
+            "The network under the paper's own options", resolve(cell.model, options_of(own)), own["window"]
+        )
+    ]
+    for assumptions, cells in grouped(judged):
+        changed = options_of(cells[0][1].assumptions)
+        if changed and len(cells) > 1:
+            model = resolve(cell.model, options_of({**own, **changed}))
+            found.append(network_section(f"The network with {assumptions}", model, own["window"]))
+            break
+    return found
 
 
 def _plain(each: Judged) -> dict[str, Any]:
@@ -117,10 +162,12 @@ def _plain(each: Judged) -> dict[str, Any]:
         "id": each.cell.id,
         "where": each.cell.where,
         "printed": each.cell.printed,
+        "unit": each.cell.unit,
         "computed": each.computed,
         "verdict": each.verdict,
         "cut": each.cut,
         "reason": each.reason,
+        "tried": dict(each.tried),
         "explanations": [
             {
                 "assumptions": dict(found.assumptions),
@@ -137,12 +184,12 @@ def _plain(each: Judged) -> dict[str, Any]:
 def _empty(name: str) -> str:
     """A claims file with what numjaz computes, to be replaced by what the paper prints."""
     builder, options = parsed_architecture(name)
-    counted = count(_network(builder if builder in BUILDERS else name, options))
+    counted = count(Networks(Path())(builder if builder in BUILDERS else name, options))
     own = ", ".join(f"{key} = {json_line(value)}" for key, value in options.items())
     cells = [
-        ("macs", "macs", counted.macs, "MACs", '# may_vary = ["convention", "window"]'),
-        ("parameters", "parameters", counted.parameters, "parameters", '# may_vary = ["statistics"]'),
-        ("trainable", "trainable", counted.trainable, "parameters", ""),
+        ("macs", "macs", counted.macs, "MACs", '# may_vary = ["convention", "form", "window"]'),
+        ("parameters", "parameters", counted.parameters, "parameters", '# may_vary = ["statistics", "head"]'),
+        ("trainable", "trainable", counted.trainable, "parameters", '# may_vary = ["head"]'),
         ("size", "model_bytes", counted.parameters * 4, "B", '# unit = "KB" and may_vary = ["unit", "dtype"]'),
     ]
     text = [
@@ -152,7 +199,7 @@ def _empty(name: str) -> str:
         "[paper]",
         'title = "…"',
         'doi = "…"',
-        f'model = "{builder}"',
+        f"model = {json_line(builder if builder in BUILDERS else name)}",
         f"options = {{ {own} }}" if own else "options = {}",
         "may_vary = []",
     ]

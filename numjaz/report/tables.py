@@ -1,4 +1,4 @@
-"""Plain tables."""
+"""Tables as plain text, Markdown and LaTeX."""
 
 from __future__ import annotations
 
