@@ -228,13 +228,13 @@ def _activation(layer: Any, shapes: Shapes, batch: Any) -> Iterator[Call]:
     """A module of its own."""
     shape = shapes[0]
     name = layer.activation if isinstance(layer, Activation) else type(layer).__name__.lower()
-    if isinstance(layer, ReLU) and layer != ReLU():
+    if (isinstance(layer, ReLU) and layer != ReLU()) or (isinstance(layer, Softmax) and len(layer.axis) > 1):
         raise _no_module(layer)
     if isinstance(layer, ELU) and layer.alpha != 1:
         name = "elu_scaled"
-    numbers = batch * math.prod(shape)
     if name != "linear":
-        yield Call(name, read=numbers, made=numbers, rows=batch * math.prod(shape[:-1]), batch=batch)
+        read, made = (batch * math.prod(each) for each in (shape, *layer.output_shapes(shapes)))
+        yield Call(name, read=read, made=made, rows=batch * math.prod(shape[:-1]), batch=batch)
 
 
 def _prelu(layer: PReLU, shapes: Shapes, batch: Any) -> Iterator[Call]:
