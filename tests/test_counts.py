@@ -101,6 +101,12 @@ def test_what_is_refused(options: dict[str, Any], said: str) -> None:
 def test_the_differences_are_all_of_them(convention: str, network: str) -> None:
     """What each line says a tool counts more or less adds up to what it prints more or less."""
     model = NETWORKS[network]()
+    if convention == "onnx-tool" and network in ("rnn", "attention"):  # on which the tool ends
+        with pytest.raises(NumjazError, match=r"node '.*': .*: (onnx-tool 1.0.1 does not know|torch exports no)"):
+            count(model, convention)
+        with pytest.raises(NumjazError, match=r"node '.*': .*: (onnx-tool 1.0.1 does not know|torch exports no)"):
+            differences(convention, model)
+        return
     lines = differences(convention, model, 64, 2)
     matmul, number = (count(model, name, 64, batch=2).macs for name in ("matmul", convention))
     assert sum(line.counted - line.matmul for line in lines) == number - CONVENTIONS[convention].scale * matmul

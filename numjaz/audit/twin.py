@@ -74,6 +74,7 @@ class Call:
     batch: Any = 1
     steps: Any = 0  # of a recurrent layer, over all windows
     units: int = 0  # of a recurrent layer, in both directions together
+    directions: int = 1  # of a recurrent layer
     rows: Any = 0  # of a softmax
     function: bool = False
     groups: int = 1  # of a convolution that is neither plain nor depthwise
@@ -152,6 +153,7 @@ def _recurrent(layer: Any, shapes: Shapes, batch: Any, directions: int = 1) -> I
         batch,
         steps,
         layer.units * directions,
+        directions,
     )
 
 
