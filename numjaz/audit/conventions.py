@@ -23,6 +23,8 @@ from numjaz.audit.rules import (
     NO_SCORES,
     ONCE_A_WINDOW,
     ONE_MADE,
+    ONNX,
+    ONNX_CANNOT,
     PROFILER,
     PROJECTIONS,
     TWICE,
@@ -53,6 +55,15 @@ class Convention:
     functions: Mapping[str, Rule] = field(default_factory=dict)
     forgets: str = ""  # what counts as nothing and should not
     scale: int = 1
+    cannot: Mapping[str, str] = field(default_factory=dict)  # kinds on which the tool ends, and why
+
+    def calls(self, layer: Layer, shapes: Shapes, batch: Any, form: str = "twin") -> list[Call]:
+        """What the tool sees of a layer; raises where it sees nothing of the network at all."""
+        calls = rewritten(calls_of(layer, shapes, batch), form)
+        for call in calls:
+            if call.kind in self.cannot:
+                raise NumjazError(f"{layer}: {self.cannot[call.kind]}")
+        return calls
 
     def of(self, call: Call) -> Any:
         """How much a call counts."""
@@ -199,6 +210,18 @@ CONVENTIONS: dict[str, Convention] = {
             forgets="LSTM on a CPU with mkldnn; attention without gradients: each one fused operation",
             scale=2,
         ),
+        # As its manual says: a model exported by torch.onnx.export without free sizes, given to model_profile. The
+        # export is TorchScript's (dynamo=False), opset 10 (the last whose shapes are constants everywhere),
+        # training=PRESERVE (or a batch norm after a convolution is folded into it).
+        Convention(
+            "onnx-tool",
+            "onnx-tool 1.0.1, TorchScript export",
+            "MACs",
+            ONNX,
+            functions=ONNX,
+            forgets="the second direction's gates; error functions",
+            cannot=ONNX_CANNOT,
+        ),
         Convention(
             "tf-profiler",
             "TensorFlow 2.21 v1 profiler, Keras twin",
@@ -217,7 +240,8 @@ def counted(convention: str, layer: Layer, shapes: Shapes, batch: Any, form: str
     """What a convention counts for one layer, written in this form."""
     if convention == "matmul":
         return layer.operations(shapes, batch).total_macs
-    return sum(CONVENTIONS[convention].of(call) for call in rewritten(calls_of(layer, shapes, batch), form))
+    table = CONVENTIONS[convention]
+    return sum(map(table.of, table.calls(layer, shapes, batch, form)))
 
 
 class Difference(NamedTuple):
@@ -242,7 +266,7 @@ def differences(
     calls: dict[tuple[str, str], list[Call]] = {}
     made = output_shapes(model.nodes, window)
     for node, shapes in with_inputs(model.nodes, window, made):
-        for call in rewritten(asked(node, partial(calls_of, node.layer, batch=batch), shapes), form):
+        for call in asked(node, partial(table.calls, node.layer, batch=batch, form=form), shapes):
             calls.setdefault((call.kind, table.why(call)), []).append(call)
     found = [
         Difference(kind, len(alike), table.scale * sum(c.macs for c in alike), sum(map(table.of, alike)), why)

@@ -117,3 +117,80 @@ PROFILER: dict[str, Rule] = {
     **dict.fromkeys(("add", "sub", "mul", "div", "maximum", "minimum"), EACH),
 }
 TWICE = "its module and the function within are both counted"
+
+
+def instructions(each: int) -> Rule:
+    """So many x86 instructions for each number made, as onnx-tool weighs ONNX's operators."""
+    return Rule(lambda c: each * c.made, f"{each} x86 instruction{'s' * (each > 1)} a number")
+
+
+def onnx_cell(elementwise: int) -> Rule:
+    """Products and biases of both directions; what is computed element by element of one alone."""
+    return Rule(
+        lambda c: c.macs + c.biases + elementwise * c.steps * (c.units // c.directions),
+        f"biases, and {elementwise} x86 instructions a unit and step, of one direction alone",
+    )
+
+
+ONNX: dict[str, Rule] = {
+    "conv": BIASED,
+    "linear": BIASED,
+    "gru": onnx_cell(3 + 2 * 32 + 38 + 5),  # its additions, two sigmoids, a tanh, what blends
+    "lstm": onnx_cell(4 + 3 * 32 + 2 * 38 + 4),
+    "batch_norm": instructions(1 + 24 + 4 + 1 + 1),  # a root and a division for each number, not for each channel
+    # Opset 10 has no layer norm: means, a difference, a power, a quotient; the deviation of each row; weights, biases.
+    "layer_norm": Rule(
+        lambda c: (1 + 1 + 32 + 1 + 4) * c.read + (c.parameters + 1 + 24) * c.rows,
+        "40 or 41 x86 instructions a number, 25 a row",
+    ),
+    **dict.fromkeys(("max_pool", "avg_pool"), Rule(lambda c: c.pool * c.made, "each number that a pool sees")),
+    "adaptive_max_pool": ONE_EACH,
+    "adaptive_avg_pool": Rule(lambda c: c.read + 4 * c.made, "1 a number, and 4 x86 instructions a division"),
+    **{
+        kind: instructions(each)
+        for kind, each in {
+            "relu": 1,
+            "leaky_relu": 2,
+            "prelu": 2,
+            "relu6": 2,
+            "hard_tanh": 2,
+            "hard_shrink": 3,
+            "hard_sigmoid": 4,
+            "hard_sigmoid_keras2": 4,
+            "sparse_sigmoid": 4,
+            "hard_silu": 5,
+            "soft_shrink": 5,
+            "softsign": 6,
+            "gelu": 7,  # whose error function costs nothing
+            "sparse_plus": 9,
+            "squareplus": 31,
+            "exponential": 32,
+            "sigmoid": 32,
+            "silu": 33,
+            "glu": 33,
+            "elu": 35,
+            "elu_scaled": 35,
+            "softmax": 36,
+            "log_sigmoid": 75,
+            "tanh": 76,  # twice its 38
+            "softplus": 76,
+            "tanh_shrink": 77,
+            "log_softmax": 80,
+            "mish": 153,
+            "add": 1,
+            "sub": 1,
+            "mul": 1,
+            "div": 4,
+            "maximum": 1,
+            "minimum": 1,
+        }.items()
+    },
+}
+ONNX_CANNOT = {
+    **{kind: f"onnx-tool 1.0.1 does not know ONNX's {name}" for kind, name in (("rnn", "RNN"), ("selu", "Selu"))},
+    **{
+        kind: f"torch exports no {kind.removesuffix('_keras')} at opset 10, which this convention is stated for"
+        for kind in ("attention", "celu", "sparsemax_keras")
+    },
+}
+"""Calls with which there is no number of onnx-tool's, and why."""

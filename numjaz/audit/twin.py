@@ -74,6 +74,7 @@ class Call:
     batch: Any = 1
     steps: Any = 0  # of a recurrent layer, over all windows
     units: int = 0  # of a recurrent layer, in both directions together
+    directions: int = 1  # of a recurrent layer
     rows: Any = 0  # of a softmax
     function: bool = False
     groups: int = 1  # of a convolution that is neither plain nor depthwise
@@ -152,6 +153,7 @@ def _recurrent(layer: Any, shapes: Shapes, batch: Any, directions: int = 1) -> I
         batch,
         steps,
         layer.units * directions,
+        directions,
     )
 
 
@@ -228,13 +230,13 @@ def _activation(layer: Any, shapes: Shapes, batch: Any) -> Iterator[Call]:
     """A module of its own."""
     shape = shapes[0]
     name = layer.activation if isinstance(layer, Activation) else type(layer).__name__.lower()
-    if isinstance(layer, ReLU) and layer != ReLU():
+    if (isinstance(layer, ReLU) and layer != ReLU()) or (isinstance(layer, Softmax) and len(layer.axis) > 1):
         raise _no_module(layer)
     if isinstance(layer, ELU) and layer.alpha != 1:
         name = "elu_scaled"
-    numbers = batch * math.prod(shape)
     if name != "linear":
-        yield Call(name, read=numbers, made=numbers, rows=batch * math.prod(shape[:-1]), batch=batch)
+        read, made = (batch * math.prod(each) for each in (shape, *layer.output_shapes(shapes)))
+        yield Call(name, read=read, made=made, rows=batch * math.prod(shape[:-1]), batch=batch)
 
 
 def _prelu(layer: PReLU, shapes: Shapes, batch: Any) -> Iterator[Call]:

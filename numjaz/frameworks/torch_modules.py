@@ -150,9 +150,10 @@ def _batch_norm(layer: BatchNormalization, table: Table) -> nn.Module:
 
 
 def _batch_normed(layer: BatchNormalization, module: nn.Module, inputs: Tensors) -> Tensors:
-    x = inputs[0].movedim(layer.axis, 1)  # (N, C, ...)
+    axis = layer.axis % inputs[0].ndim  # torch's TorchScript exporter writes a negative one into ONNX as it is
+    x = inputs[0].movedim(axis, 1)  # (N, C, ...)
     y = module(x if x.ndim < 4 else x.flatten(2))
-    return (y.reshape(x.shape).movedim(1, layer.axis),)
+    return (y.reshape(x.shape).movedim(1, axis),)
 
 
 def _layer_norm(layer: LayerNormalization, table: Table) -> nn.Module | None:
@@ -160,8 +161,9 @@ def _layer_norm(layer: LayerNormalization, table: Table) -> nn.Module | None:
 
 
 def _layer_normed(layer: LayerNormalization, module: nn.Module, inputs: Tensors) -> Tensors:
-    axes = sorted({axis % inputs[0].ndim for axis in layer.axis})
-    last = list(range(-len(axes), 0))
+    rank = inputs[0].ndim
+    axes = sorted({axis % rank for axis in layer.axis})
+    last = list(range(rank - len(axes), rank))
     return (module(inputs[0].movedim(axes, last)).movedim(last, axes),)
 
 
@@ -170,7 +172,8 @@ def _prelu(layer: PReLU, table: Table) -> nn.Module:
 
 
 def _prelued(layer: PReLU, module: nn.Module, inputs: Tensors) -> Tensors:
-    return (module(inputs[0].movedim(-1, 1)).movedim(1, -1),)
+    last = inputs[0].ndim - 1
+    return (module(inputs[0].movedim(last, 1)).movedim(1, last),)
 
 
 def _relu(layer: ReLU, table: Table) -> nn.Module | None:
