@@ -19,6 +19,8 @@ class Rule:
 
 MACS = Rule(lambda c: c.macs)
 BIASED = Rule(lambda c: c.macs + c.biases, "biases counted as multiply-accumulates")
+CONV = dict.fromkeys(("conv", "conv_same"), MACS)  # for the tools that see a convolution with padding="same"
+CONV_BIASED = dict.fromkeys(CONV, BIASED)
 EACH = Rule(lambda c: c.made, "1 a number")
 CELLS = ("gru", "lstm", "rnn")
 ONE_MADE = Rule(lambda c: c.made, "1 a number made")
@@ -70,7 +72,7 @@ def calflops_cell(gates: int, elementwise: int) -> Rule:
 NO_SCORES = "not the products of scaled_dot_product_attention"
 PROJECTIONS = Rule(without_scores, NO_SCORES)
 CALFLOPS: dict[str, Rule] = {
-    "conv": DOUBLED,
+    **dict.fromkeys(CONV, DOUBLED),
     "linear": Rule(lambda c: 2 * c.macs, "2 a multiply-accumulate"),
     "attention": Rule(lambda c: 2 * without_scores(c), f"2 a multiply-accumulate, {NO_SCORES}"),
     "gru": calflops_cell(3, 7),
@@ -133,7 +135,7 @@ def onnx_cell(elementwise: int) -> Rule:
 
 
 ONNX: dict[str, Rule] = {
-    "conv": BIASED,
+    **CONV_BIASED,
     "linear": BIASED,
     "gru": onnx_cell(3 + 2 * 32 + 38 + 5),  # its additions, two sigmoids, a tanh, what blends
     "lstm": onnx_cell(4 + 3 * 32 + 2 * 38 + 4),
@@ -144,12 +146,13 @@ ONNX: dict[str, Rule] = {
         "40 or 41 x86 instructions a number, 25 a row",
     ),
     **dict.fromkeys(("max_pool", "avg_pool"), Rule(lambda c: c.pool * c.made, "each number that a pool sees")),
-    "adaptive_max_pool": ONE_EACH,
+    **dict.fromkeys(("adaptive_max_pool", "mean"), ONE_EACH),
     "adaptive_avg_pool": Rule(lambda c: c.read + 4 * c.made, "1 a number, and 4 x86 instructions a division"),
     **{
         kind: instructions(each)
         for kind, each in {
             "relu": 1,
+            "x.relu": 1,
             "leaky_relu": 2,
             "prelu": 2,
             "relu6": 2,
@@ -178,6 +181,7 @@ ONNX: dict[str, Rule] = {
             "log_softmax": 80,
             "mish": 153,
             "add": 1,
+            "a+b": 1,
             "sub": 1,
             "mul": 1,
             "div": 4,

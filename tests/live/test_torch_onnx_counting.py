@@ -44,7 +44,7 @@ from numjaz.layers import (
     UpSampling1D,
     ZeroPadding1D,
 )
-from numjaz.layers.activation import ACTIVATIONS
+from numjaz.layers.functions import ACTIVATIONS
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
