@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 
+import numjaz
 from numjaz.architectures import build
-from numjaz.audit.claims import Paper, printed_number, read_claims
+from numjaz.audit.assumptions import ASSUMED, CHOICES, SYNONYMS
+from numjaz.audit.claims import QUANTITIES, Paper, printed_number, read_claims
 from numjaz.audit.explain import Judged, audit, conflicts, remembered, reproduces
-from numjaz.audit.wording import WEAK
+from numjaz.audit.growth import degrees_of
+from numjaz.audit.wording import VERDICTS, WEAK
 from numjaz.cli import main
 from numjaz.cli.audit import SHIPPED
+from numjaz.errors import NumjazError
 
 Capture = pytest.CaptureFixture[str]
 PAPER = read_claims(SHIPPED / "jazbat-net.toml")
@@ -134,6 +138,7 @@ def test_three_percent_lose_the_explanation(cell: str) -> None:
         ("0.158", 1e6, False, (158e3, 157.5e3, 159e3, False)),
         ("29 596", 1, True, (29596, 29596, 29596, True)),
         ("29\u202f596", 1, True, (29596, 29596, 29596, True)),
+        ("29, 596", 1, True, (29596, 29596, 29596, True)),
         ("2.96e4", 1, True, (29600, 29550, 29700, False)),
         ("2.96×10⁴", 1, True, (29600, 29550, 29700, False)),
         ("2.96 x 10^4", 1, True, (29600, 29550, 29700, False)),
@@ -320,3 +325,89 @@ def test_names_and_files(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "bom.toml").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
     assert main(["audit", str(tmp_path / "bom.toml")]) == 1
     assert main(["count", "jazbat:reset_after=False"]) == 0
+
+
+def test_the_documentation_names_what_a_claims_file_may_say() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "audit.md").read_text(encoding="utf-8")
+    for name in (*QUANTITIES, *CHOICES, *VERDICTS, *ASSUMED, *SYNONYMS):
+        assert f"`{name}`" in text, name
+
+
+def beside(tmp_path: Path, more: str) -> str:
+    """A claims file of a network that lies beside it."""
+    numjaz.jazbat(reduction=6).save(tmp_path / "mine.npz")
+    path = tmp_path / "claims.toml"
+    path.write_text(GOOD.replace('model = "jazbat"', 'model = "mine.npz"') + more, encoding="utf-8")
+    return str(path)
+
+
+def test_a_model_file_lies_beside_its_claims(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["audit", beside(tmp_path, "")]) == 0
+    assert "6.96M  6,955,044  rounds" in capsys.readouterr().out
+
+
+def test_a_file_has_no_options(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["audit", beside(tmp_path, "options = { reduction = 6 }\n")]) == 1
+    assert "mine.npz: a file has no options, and reduction would be one" in capsys.readouterr().out
+
+
+def test_a_files_bytes_are_those_that_it_has(tmp_path: Path, capsys: Capture) -> None:
+    size = numjaz_bytes(tmp_path)
+    cell = GOOD[GOOD.index("[[cell]]") :].replace('id = "a"', 'id = "b"').replace('"macs"', '"file_bytes"')
+    cell = (
+        cell.replace('"6.96M"', f'"{size}"').replace('"MACs"', '"B"') + 'options = { format = "npz", reduction = 6 }\n'
+    )
+    path = tmp_path / "claims.toml"
+    path.write_text(GOOD + cell, encoding="utf-8")
+    assert main(["audit", str(path)]) == 1  # macs contradict
+    assert re.search(rf"{size} B +{size:,} B  rounds", capsys.readouterr().out)
+
+
+def numjaz_bytes(tmp_path: Path) -> int:
+    path = tmp_path / "other.npz"
+    numjaz.jazbat(reduction=6).save(path)
+    return path.stat().st_size
+
+
+def test_what_the_last_layer_has(tmp_path: Path) -> None:
+    """A printed number without the last layer is found to be that."""
+    paper = changed("total", printed="28,318", may_vary=("head", "statistics"), options={"reduction": 6, "classes": 6})
+    found = judged(paper)["total"]
+    assert [dict(e.assumptions) for e in found.explanations] == [{"head": "left out"}]
+
+
+def test_a_form_and_a_convention_are_found() -> None:
+    """What one tool prints of the network as somebody typed it."""
+    own = {"reduction": 6, "classes": 6, "features": 1}
+    paper = changed("macs-1d", printed="7,592,490", may_vary=("convention", "form", "window"), options=own)
+    found = judged(paper)["macs-1d"].explanations
+    assert {"convention": "ptflops", "form": "ReLU modules, mean, operators, logits"} in [
+        dict(e.assumptions) for e in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("printed", "powers"),
+    [
+        ("O(T·(d·h + h²))", {"T": 1, "d": 1, "h": 2}),
+        ("T^2*h + 3", {"T": 2, "h": 1}),
+        ("(a + b)·(a + b)", {"a": 2, "b": 2}),
+        ("O(n_class × h^3)", {"h": 3, "n_class": 1}),
+    ],
+)
+def test_powers_in_a_printed_formula(printed: str, powers: dict[str, int]) -> None:
+    assert degrees_of(printed) == powers
+
+
+@pytest.mark.parametrize(
+    "printed", ["", "3", "T/h", "T**-1", "f(T)", "T^9", "__import__('os')", "(a+b+c+d+e+f)^5·" * 9 + "a"]
+)
+def test_what_is_no_formula(printed: str) -> None:
+    with pytest.raises(NumjazError, match="is no formula"):
+        degrees_of(printed)
+
+
+def test_a_ratio_means_either_way_round(tmp_path: Path) -> None:
+    for of in (("previous-macs", "macs-1d"), ("macs-1d", "previous-macs")):
+        found = judged(changed("fewer-macs-1d", of=of))["fewer-macs-1d"]
+        assert (found.verdict, round(found.computed, 2)) == ("rounds", 22.08)  # type: ignore[arg-type]

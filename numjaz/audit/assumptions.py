@@ -18,7 +18,7 @@ from numjaz.errors import NumjazError
 from numjaz.model import Model
 from numjaz.nodes import owned_parameters
 
-ONLY_PRINTED = "only printed"
+ONLY_PRINTED, ONLY_COMPUTED = "only printed", "only computed"
 Assumed = Mapping[str, Any]
 Resolve = Callable[[str, Mapping[str, Any]], Model]
 Candidates = Mapping[str, tuple[list[Any], list[Any]]]

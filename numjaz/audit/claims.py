@@ -14,6 +14,7 @@ from numjaz.audit.growth import degrees_of
 from numjaz.errors import NumjazError
 
 MAX_BYTES = 1 << 20
+NOTHING = "-"  # printed: a cell that is only computed, for a ratio
 QUANTITIES = {
     "macs": "multiply-accumulates, by the convention that is assumed",
     "flops": "twice that",
@@ -115,7 +116,7 @@ def printed_number(text: str, unit: float = 1, counted: bool = True) -> Printed:
     >>> printed_number("22–23×")[:3], printed_number("<30k")[:3]
     ((22.5, 22.0, 23.000000000000004), (30000.0, 0.0, 30000.0))
     """
-    plain = re.sub(rf"(?<=\d)[ {SPACES}](?=\d{{3}}(?!\d))", "", text).translate(RAISED)
+    plain = re.sub(rf"(?<=\d),?[ {SPACES}](?=\d{{3}}(?!\d))", "", text).translate(RAISED)
     found = NUMBER.fullmatch(plain.strip().strip(SPACES))
     if not found:
         raise NumjazError(f"printed {text!r:.40} is no number")
@@ -240,7 +241,10 @@ def _cell(held: Mapping[str, Any], head: Mapping[str, Any], line: int, text: str
         units = ", ".join(filter(None, fitting)) or "none"
         raise wrong("unit", f"{held['unit']!r} is no unit of {quantity}; its units are {units}")
     try:
-        degrees_of(held["printed"]) if quantity == "growth" else printed_number(held["printed"])
+        if quantity == "growth":
+            degrees_of(held["printed"])
+        elif held["printed"] != NOTHING:
+            printed_number(held["printed"])
     except NumjazError as error:
         raise wrong("printed", str(error)) from None
     if quantity == "growth" and (not held.get("symbols") or not all(type(v) is str for v in held["symbols"].values())):

@@ -11,6 +11,7 @@ from typing import Any
 
 from numjaz.audit.assumptions import (
     ASSUMED,
+    ONLY_COMPUTED,
     Candidates,
     Resolve,
     baseline,
@@ -19,7 +20,7 @@ from numjaz.audit.assumptions import (
     growth_of,
     value_of,
 )
-from numjaz.audit.claims import Cell, Paper, Printed
+from numjaz.audit.claims import NOTHING, Cell, Paper, Printed
 from numjaz.audit.growth import degrees_of, degrees_text
 from numjaz.errors import NumjazError
 
@@ -100,7 +101,7 @@ def audit(paper: Paper, resolve: Resolve) -> list[Judged]:
         check_varied(paper.cells, cell)
     for cell in paper.cells:
         try:
-            worth, reason = value(cell, baseline(cell)), ""
+            worth, reason = value(cell, baseline(cell)), ONLY_COMPUTED if cell.printed == NOTHING else ""
         except NumjazError as error:
             worth, reason = None, str(error)
         how = _judge(cell, worth)
@@ -192,9 +193,11 @@ def _ratio(cell: Cell, values: Sequence[float], reading: str) -> float:
 
 
 def _judge(cell: Cell, worth: Any) -> str:
+    if worth is None or cell.printed == NOTHING:
+        return "not_derivable"
     if isinstance(worth, dict):
         return "exact" if _matches(cell, worth) else "contradicts"
-    return verdict(cell.number, worth) if cell.quantity != "growth" else "not_derivable"
+    return verdict(cell.number, worth)
 
 
 def _matches(cell: Cell, worth: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from numjaz.audit.assumptions import ONLY_PRINTED
+from numjaz.audit.assumptions import ONLY_COMPUTED, ONLY_PRINTED
 from numjaz.audit.claims import BYTES, UNITS, Cell, Paper
 from numjaz.audit.explain import Explanation, Judged
 
@@ -14,7 +14,7 @@ VERDICTS = {
     "rounds": "rounded, or its last digits cut off, it is what is printed",
     "within": "printed otherwise, but 2 % away or less",
     "contradicts": "further away, under the paper's own options",
-    "not_derivable": "only measured or quoted, or not computed",
+    "not_derivable": "only printed, or only computed",
 }
 WEAK = 0.2  # of the neighbouring values: an explanation that would have explained many a number
 SHOWN = 3  # explanations of a cell
@@ -31,7 +31,8 @@ def shown(value: float | str | None, cell: Cell) -> str:
     if cell.quantity == "ratio":
         return f"{value:.2f}"
     unit = UNITS[cell.unit]
-    return f"{value:,.0f}" if unit == 1 else f"{value / unit:,.4g} {cell.unit}"
+    number = f"{value:,.0f}" if unit == 1 else f"{value / unit:,.4g}"
+    return f"{number} {cell.unit}" if cell.unit in BYTES else number
 
 
 def printed(cell: Cell) -> str:
@@ -95,7 +96,7 @@ def unexplained(judged: Sequence[Judged]) -> Iterator[tuple[Judged, str]]:
             yield each, "the search was cut; fewer entries in may_vary make it whole"
         elif each.verdict in ("within", "contradicts") and not each.explanations:
             yield each, f"not reproduced by up to three of: {tried}" if tried else "nothing was varied that bears on it"
-        if each.reason and each.reason != ONLY_PRINTED:
+        if each.reason and each.reason not in (ONLY_PRINTED, ONLY_COMPUTED):
             yield each, f"not derivable: {each.reason}"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numjaz.audit
 from numjaz.architectures import BUILDERS, build
-from numjaz.audit.assumptions import OF_A_NETWORK, ONLY_PRINTED, baseline, options_of
+from numjaz.audit.assumptions import OF_A_NETWORK, ONLY_COMPUTED, ONLY_PRINTED, baseline, options_of
 from numjaz.audit.claims import Paper, read_claims
 from numjaz.audit.explain import Judged, audit, conflicts, remembered
 from numjaz.audit.inventory import count
@@ -74,7 +74,9 @@ def execute(args: argparse.Namespace) -> int:
         print((markdown if args.markdown else latex)([*HEADER, "reproduced with"], rows))
     else:
         print(_text(paper, judged, apart))
-    unknown = [each for each in judged if each.verdict == "not_derivable" and each.reason != ONLY_PRINTED]
+    unknown = [
+        each for each in judged if each.verdict == "not_derivable" and each.reason not in (ONLY_PRINTED, ONLY_COMPUTED)
+    ]
     return 1 if unknown or any(each.verdict == "contradicts" for each in judged) else 0
 
 

@@ -118,7 +118,7 @@ def html_table(
     Examples
     --------
     >>> print(html_table("Counted", ["class", "windows"], [["walking", "105"]], right=(1,)))
-    <div class="scroll" tabindex="0" role="region" aria-label="Counted">
+    <div class="scroll" tabindex="0" role="group" aria-label="Counted">
     <table>
     <caption>Counted</caption>
     <thead><tr><th scope="col">class</th><th scope="col" class="right">windows</th></tr></thead>
@@ -130,7 +130,7 @@ def html_table(
     """
     if any(len(row) != len(header) for row in rows):
         raise ValueError("a row of another length than the header")
-    lines = [f'<div class="scroll" tabindex="0" role="region" aria-label="{_text(caption)}">\n<table>']
+    lines = [f'<div class="scroll" tabindex="0" role="group" aria-label="{_text(caption)}">\n<table>']
     lines += [f"<caption>{_text(caption)}</caption>"]
     lines += ["<thead>" + _row(header, right, 'th scope="col"', 'th scope="col"') + "</thead>\n<tbody>"]
     lines += [_row(row, right, 'th scope="row"', "td") for row in rows]

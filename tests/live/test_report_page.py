@@ -1,0 +1,122 @@
+"""The HTML report in headless Chromium: nothing fetched, no error, its tables, and what an accessibility checker says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from numjaz.cli import main
+
+api = pytest.importorskip("playwright.sync_api")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+LOOKS = [
+    {"viewport": {"width": 1200, "height": 900}},
+    {"viewport": {"width": 390, "height": 844}},
+    {"viewport": {"width": 1200, "height": 900}, "color_scheme": "dark"},
+    {"viewport": {"width": 800, "height": 1100}, "print": True},
+]
+COMMANDS = {"audit": ["audit", "jazbat-net"], "count": ["count", "jazbat:reduction=6"]}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module", params=COMMANDS)
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    assert main([*COMMANDS[request.param], "--html", str(path)]) in (0, 1)
+    return path
+
+
+@pytest.fixture(params=LOOKS, ids=("desk", "phone", "dark", "paper"))
+def page(browser: Any, report: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The report, opened; errors and requests are collected on the way."""
+    look = dict(request.param)
+    on_paper = look.pop("print", False)
+    context = browser.new_context(**look)
+    opened = context.new_page()
+    opened.said, opened.asked = [], []
+    opened.on("console", lambda message: opened.said.append(message.text))
+    opened.on("pageerror", lambda error: opened.said.append(str(error)))
+    opened.on("request", lambda request: opened.asked.append(request.url))
+    if on_paper:
+        opened.emulate_media(media="print")
+    opened.goto(report.as_uri(), wait_until="networkidle")
+    yield opened
+    context.close()
+
+
+def test_nothing_is_said_and_nothing_fetched(page: Any, report: Path) -> None:
+    assert page.said == []
+    assert [url for url in page.asked if not url.startswith("data:")] == [report.as_uri()]
+
+
+def test_an_accessibility_checker_finds_nothing(page: Any) -> None:
+    found = axe.Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    if page.viewport_size["width"] > 400:  # what a phone's window cuts off has the colours of the desk
+        assert "color-contrast" not in [check["id"] for check in found.response["incomplete"]]
+
+
+def test_the_page_is_no_wider_than_its_window(page: Any) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_everything_that_scrolls_is_reached_by_keyboard_and_seen(page: Any) -> None:
+    wanted = page.locator("a[href], .scroll").count()
+    seen = set()
+    for _ in range(wanted):
+        page.keyboard.press("Tab")
+        style = "getComputedStyle(document.activeElement)"
+        assert page.evaluate(f"{style}.outlineStyle") == "solid"
+        assert float(page.evaluate(f"{style}.outlineWidth").removesuffix("px")) >= 2
+        seen.add(page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)"))
+    assert len(seen) == wanted
+
+
+def rows(page: Any, caption: str) -> dict[str, list[str]]:
+    """A table's rows by what names them."""
+    table = page.locator("table", has=page.locator("caption", has_text=caption)).first
+    found = table.locator("tbody tr").evaluate_all("rows => rows.map(row => [...row.cells].map(c => c.innerText))")
+    return {name.strip(): [cell.strip() for cell in cells] for name, *cells in found}
+
+
+def test_the_tables_hold_the_numbers_of_the_text(page: Any, report: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    title = page.title()
+    if title.startswith("Audit"):
+        main([*COMMANDS["audit"], "--json"])
+        cells = json.loads(capsys.readouterr().out)["cells"]
+        shown = rows(page, "Every number")
+        assert list(shown) == [cell["id"] for cell in cells]
+        for cell in cells:
+            printed, computed, verdict, where = shown[cell["id"]]
+            assert printed.startswith(cell["printed"])
+            assert (verdict, where) == (cell["verdict"].replace("_", " "), cell["where"])
+            if isinstance(cell["computed"], int):
+                value = float(computed.split()[0].replace(",", ""))
+                assert value in (cell["computed"], pytest.approx(cell["computed"] / 1e6, rel=1e-3)) or "KB" in computed
+        assert "reduction=6" in rows(page, "Assumptions, and")
+    main([*COMMANDS["count"], "--json"])
+    counted = json.loads(capsys.readouterr().out)
+    networks = page.locator("table", has=page.locator("caption", has_text="Parameters and multiply")).count()
+    assert networks == (2 if title.startswith("Audit") else 1)
+    tables = page.locator("table", has=page.locator("caption", has_text="Parameters and multiply")).last
+    found = tables.locator("tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(c => c.innerText.trim()))"
+    )
+    assert [(name, n, macs) for name, _, _, n, macs in found] == [
+        (row["node"], f"{row['parameters']:,}", f"{row['macs']:,}") for row in counted["rows"]
+    ]
+    assert page.locator("table", has=page.locator("caption", has_text="What is alive")).count() == networks
