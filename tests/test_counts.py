@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from numjaz.audit import CONVENTIONS, differences
 from numjaz.audit.symbols import symbolic
 from numjaz.formula import Formula
 from numjaz.layers import Dense, Input, Softmax
-from numjaz.nodes import parameter_table
+from numjaz.nodes import owned_parameters, parameter_table
 
 T = Formula.symbol("T")
 
@@ -121,7 +122,12 @@ def test_symbols_stand_for_the_numbers(case: tuple[numjaz.Model, Any]) -> None:
         found = symbolic(model, 5040)
     except NumjazError:
         assume(False)
-    assert {each.node: each.macs.at(each.values) for each in found} == {node: n for node, n in numbers.items() if n}
+    owned = owned_parameters(model.nodes)
+    held = {node.name: sum(math.prod(p.shape) for p in owned[node.owner].values()) for node in model.nodes}
+    assert {each.node: (each.macs.at(each.values), each.parameters.at(each.values)) for each in found} == {
+        node: (n, held[node]) for node, n in numbers.items() if n or held[node]
+    }
+    assert all("T" not in each.parameters.symbols for each in found)
 
 
 def test_the_symbols_of_the_papers_equations() -> None:
@@ -130,6 +136,8 @@ def test_the_symbols_of_the_papers_equations() -> None:
     assert found["bigru"].values == {"T": 256, "F": 3, "h": 32}
     assert str(found["module1_branch5"].macs) == "C·D·T·k"
     assert str(found["classes"].macs) == "C·n"
+    assert str(found["bigru"].parameters) == "6·h·(F + h + 2)"
+    assert str(found["module1_branch5"].parameters) == "D·(C·k + 1)"
 
 
 def test_a_softmax_over_two_axes_is_no_module_of_torchs() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
@@ -24,15 +25,19 @@ SYMBOLS = {
 
 
 class Symbolic(NamedTuple):
-    """A node's multiply-accumulates as a formula, and what its symbols are in this network."""
+    """A node's multiply-accumulates and parameters as formulas, and what their symbols are in this network.
+
+    Multiply-accumulates grow with T, the samples; parameters do not.
+    """
 
     node: str
     macs: Formula
+    parameters: Formula
     values: dict[str, int]
 
 
 def symbolic(model: Model, window: int = 256) -> list[Symbolic]:
-    """The formula of every node that multiplies and accumulates.
+    """The formulas of every node that multiplies and accumulates, or has parameters.
 
     Each is written in the node's own symbols (`SYMBOLS`), so that ``h`` may mean other numbers in other nodes.
 
@@ -40,7 +45,7 @@ def symbolic(model: Model, window: int = 256) -> list[Symbolic]:
     --------
     >>> import numjaz
     >>> symbolic(numjaz.jazbat(features=1))[0]
-    Symbolic(node='bigru', macs=6·T·h·(F + h), values={'T': 256, 'F': 1, 'h': 32})
+    Symbolic(node='bigru', macs=6·T·h·(F + h), parameters=6·h·(F + h + 2), values={'T': 256, 'F': 1, 'h': 32})
     """
     T = Formula.symbol("T")
     made = output_shapes(model.nodes, T)  # type: ignore[arg-type]
@@ -48,23 +53,28 @@ def symbolic(model: Model, window: int = 256) -> list[Symbolic]:
     found = []
     for node, shapes in with_inputs(model.nodes, T, made):  # type: ignore[arg-type]
         width = "F" if any(name in inputs for name, _ in node.inputs) else "C"
-        formula, values = _formula(node.layer, shapes, width)
-        if formula != 0:
-            known = {"T": window, **values}
-            found.append(Symbolic(node.name, formula, {s: known[s] for s in known if s in formula.symbols}))
+        macs, parameters, values = _formulas(node.layer, shapes, width)
+        if macs != 0 or parameters != 0:
+            known, symbols = {"T": window, **values}, macs.symbols | parameters.symbols
+            found.append(Symbolic(node.name, macs, parameters, {s: known[s] for s in known if s in symbols}))
     return found
 
 
-def _formula(layer: Layer, shapes: tuple[Shape, ...], width: str) -> tuple[Formula, dict[str, int]]:
+def _formulas(layer: Layer, shapes: tuple[Shape, ...], width: str) -> tuple[Formula, Formula, dict[str, int]]:
     """With every symbol that the layer takes; with T alone where one of them would have to be a number."""
     values = {width: shapes[0][-1]} if isinstance(shapes[0][-1], int) else {}
     try:
         wide = tuple(
             (*shape[:-1], Formula.symbol(width)) if shape[-1] == values.get(width) else shape for shape in shapes
         )
-        return Formula.of(_named(layer, values).operations(wide).total_macs), values
+        return *_counted(_named(layer, values), wide), values
     except (NumjazError, TypeError):
-        return Formula.of(layer.operations(shapes).total_macs), {}
+        return *_counted(layer, shapes), {}
+
+
+def _counted(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Formula, Formula]:
+    parameters = sum(math.prod(p.shape) for p in layer.parameters(shapes).values())
+    return Formula.of(layer.operations(shapes).total_macs), Formula.of(parameters)
 
 
 def _named(layer: Layer, values: dict[str, int]) -> Layer:
