@@ -56,7 +56,10 @@ def judged(paper: Paper) -> dict[str, Judged]:
 
 
 def changed(cell_id: str, **changes: Any) -> Paper:
-    return replace(PAPER, cells=tuple(replace(c, **changes) if c.id == cell_id else c for c in PAPER.cells))
+    """The paper with one cell changed; without the cells that it does not rest on."""
+    cells = {cell.id: cell for cell in PAPER.cells}
+    cells[cell_id] = replace(cells[cell_id], **changes)
+    return replace(PAPER, cells=tuple(cells[name] for name in dict.fromkeys([cell_id, *cells[cell_id].of])))
 
 
 FOUND = judged(PAPER)
@@ -405,6 +408,21 @@ def test_powers_in_a_printed_formula(printed: str, powers: dict[str, int]) -> No
 def test_what_is_no_formula(printed: str) -> None:
     with pytest.raises(NumjazError, match="is no formula"):
         degrees_of(printed)
+
+
+def test_names_that_a_claims_file_may_use_instead() -> None:
+    paper = changed(
+        "parameters-3d", may_vary=("R", "bias_form", "frozen-statistics"), options={"F": 3, "C": 6, "R": 18}
+    )
+    found = judged(paper)["parameters-3d"].explanations
+    assert [dict(e.assumptions) for e in found] == [{"reduction": 6, "reset_after": False}]
+
+
+def test_a_model_may_state_its_options(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "claims.toml"
+    path.write_text(GOOD.replace('"jazbat"', '"jazbat:reduction=6"'), encoding="utf-8")
+    assert main(["audit", str(path)]) == 0
+    assert "6.96M  6,955,044  rounds" in capsys.readouterr().out
 
 
 def test_a_ratio_means_either_way_round(tmp_path: Path) -> None:

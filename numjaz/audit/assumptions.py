@@ -64,7 +64,10 @@ ALONE: dict[str, tuple[Any, ...]] = {
 """Values that are tried where nothing else is assumed; of any other whole number `WHOLE`."""
 WHOLE = (*range(1, 65), *range(72, 257, 8), 300, 384, 512)
 FURTHEST = 4  # times the largest of the likely values
-SYNONYMS = {"R": "reduction", "T": "window", "bias": "reset_after", "C": "classes", "F": "features"}
+SYNONYMS = {
+    **{"R": "reduction", "T": "window", "C": "classes", "F": "features"},
+    **{"bias": "reset_after", "bias form": "reset_after", "frozen statistics": "statistics", "direction": "directions"},
+}
 ON_NUMBERS = ("nodes", "statistics", "directions", "head")
 MATTERS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("macs", "flops"), ("nodes", "convention", "form", "window", "batch", "directions", "head")),
@@ -83,9 +86,15 @@ OF_A_NETWORK = tuple(MATTERS)[: list(MATTERS).index("windows")]
 BUILT = (*OF_A_NETWORK, "ratio")  # what other options of a builder may change
 
 
+def own_name(name: str) -> str:
+    """What an assumption or an option is called here: ``R`` is ``reduction``, ``bias form`` ``reset_after``."""
+    plain = name.replace("_", " ").replace("-", " ")
+    return SYNONYMS.get(plain, name)
+
+
 def varied(cell: Cell) -> list[str]:
     """What may vary in a cell and bears on it, each once and by its own name."""
-    names = dict.fromkeys(SYNONYMS.get(name, name) for name in cell.may_vary)
+    names = dict.fromkeys(map(own_name, cell.may_vary))
     matter, network = MATTERS.get(cell.quantity, ()), cell.quantity in BUILT
     return [name for name in names if name in matter or (network and _of_builder(name))]
 
@@ -97,13 +106,13 @@ def _of_builder(name: str) -> bool:
 
 def baseline(cell: Cell) -> dict[str, Any]:
     """A cell's assumptions under the paper's own options."""
-    own = {SYNONYMS.get(name, name): value for name, value in cell.options.items()}
+    own = {own_name(name): value for name, value in cell.options.items()}
     return {**ASSUMED, **({"hop": cell.hop} if cell.hop else {}), **own}
 
 
 def check_varied(cells: Sequence[Cell], cell: Cell) -> None:
     """Raise where ``may_vary`` names what is no assumption, and no option of which a value is known."""
-    for name in dict.fromkeys(SYNONYMS.get(name, name) for name in cell.may_vary):
+    for name in dict.fromkeys(map(own_name, cell.may_vary)):
         if name not in CHOICES and name != "tensors" and not _likely(cells, name):
             known = ", ".join([*CHOICES, *LIKELY, "tensors"])
             why = f"may_vary names {name!r:.40}, of which no cell states a value; known are {known}"
@@ -183,7 +192,7 @@ def growth_of(cell: Cell, assumed: Assumed, resolve: Resolve) -> dict[str, int]:
     counted = {"macs": _macs, "activations": _numbers, "parameters": _parameters}[assumed["counts"]]
     found = {}
     for symbol, option in cell.symbols.items():
-        name = SYNONYMS.get(option, option)
+        name = own_name(option)
         base = assumed.get(name)
         if type(base) is not int or base < 1:
             raise NumjazError(f"symbol {symbol!r:.40}: the options state no whole number {option!r:.40}")

@@ -90,8 +90,9 @@ class Networks:
         """A network with these options."""
         if not model:
             raise NumjazError("names no model")
-        if model in BUILDERS:
-            return build(model, {"seed": None, **options})
+        builder, own = parsed_architecture(model)
+        if builder in BUILDERS:
+            return build(builder, {"seed": None, **own, **options})
         if options:
             names = ", ".join(map(str, options))
             raise NumjazError(f"{model}: a file has no options, and {names} would be one of its builder's")
@@ -186,7 +187,7 @@ def _plain(each: Judged) -> dict[str, Any]:
 def _empty(name: str) -> str:
     """A claims file with what numjaz computes, to be replaced by what the paper prints."""
     builder, options = parsed_architecture(name)
-    counted = count(Networks(Path())(builder if builder in BUILDERS else name, options))
+    counted = count(Networks(Path())(name, {}))
     own = ", ".join(f"{key} = {json_line(value)}" for key, value in options.items())
     cells = [
         ("macs", "macs", counted.macs, "MACs", '# may_vary = ["convention", "form", "window"]'),
