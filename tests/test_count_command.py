@@ -12,6 +12,7 @@ import numjaz
 from numjaz import Node
 from numjaz.architectures.initial import initial_parameters
 from numjaz.cli import main
+from numjaz.cli.options import parsed_architecture
 from numjaz.layers import Conv1D, Input
 from numjaz.nodes import parameter_table
 
@@ -125,6 +126,21 @@ def test_a_file_and_its_own_window(tmp_path: Path, capsys: Capture) -> None:
         (["jazbat:bogus=3"], "architecture jazbat: jazbat() got an unexpected keyword argument 'bogus'"),
         (["nothere"], "No such file"),
         (["jazbat", "--memory", "--symbolic"], "not allowed with"),
+        (["jazbat:features=1,features=2"], "jazbat: 'features=1,features=2': features stands there twice"),
+        (["jazbat:features"], "jazbat: 'features': write OPTION=VALUE,OPTION=VALUE"),
+        (["jazbat:=3"], "jazbat: '=3': write OPTION=VALUE,OPTION=VALUE"),
+        (["jazbat:features="], "jazbat: 'features=': write OPTION=VALUE,OPTION=VALUE"),
+        (["jazbat:features=3,"], "jazbat: 'features=3,': write OPTION=VALUE,OPTION=VALUE"),
+        (["jazbat:"], "jazbat: '': write OPTION=VALUE,OPTION=VALUE"),
+        (["jazbat:features=-1"], "features must be a whole number, 1 or more, not -1"),
+        (["jazbat:epsilon=-1e-3"], "epsilon must be a number from 0 to 1, not -0.001"),
+        (["jazbat:epsilon=nan"], "epsilon must be a number from 0 to 1, not 'nan'"),
+        (["jazbat:features=" + "9" * 5000], "features: a number of 5,000 digits is not read"),
+        (["jazbat:contract=3"], "jazbat: contract is not stated on the command line"),
+        (["jazbat", "--key", "model"], "--key goes with a file, and jazbat is a builder"),
+        (["jazbat:features=3", "--names", "a=b"], "--names goes with a file, and jazbat is a builder"),
+        (["jazbat", "--architecture", "jazbat"], "--architecture goes with a file, and jazbat is a builder"),
+        ([""], "the model's name is empty"),
     ],
 )
 def test_what_cannot_be_is_one_line(command: list[str], said: str, capsys: Capture) -> None:
@@ -132,6 +148,27 @@ def test_what_cannot_be_is_one_line(command: list[str], said: str, capsys: Captu
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert said in error
+
+
+@pytest.mark.parametrize("text", ["1e-5", "0.00001", "1E-05", ".1e-4", "+1e-5", " 1e-5"])
+def test_numbers_of_a_builders_options(text: str) -> None:
+    assert parsed_architecture(f"jazbat:epsilon={text}, features=3,reset_after=False") == (
+        "jazbat",
+        {"epsilon": 1e-5, "features": 3, "reset_after": False},
+    )
+
+
+def test_a_builder_where_a_file_is_wanted(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in (["convert", "jazbat", "out.npz", "--key", "a"], ["info", "jazbat:features=3"], ["check", "jazbat"]):
+        assert main(command) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert "a builder, and a file is wanted; --architecture, --names and --key go with a file" in error
+    assert main(["info", ""]) == 2
+    assert "the model's name is empty" in capsys.readouterr().err
+    numjaz.jazbat(units=4).save("jazbat", "npz")
+    assert main(["info", "jazbat", "--architecture", "jazbat:units=4"]) == 0
 
 
 def test_a_network_of_one_length(tmp_path: Path, capsys: Capture) -> None:

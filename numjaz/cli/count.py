@@ -12,13 +12,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from numjaz.architectures import BUILDERS, build
 from numjaz.audit import CONVENTIONS, DEFINITIONS, Count, Memory, count, differences, memory
 from numjaz.audit.conventions import NAMES
 from numjaz.audit.inventory import SIZES
 from numjaz.audit.memory import ORDERED
 from numjaz.audit.symbols import symbolic
-from numjaz.cli.options import add_file_options, load_file, parsed_architecture
+from numjaz.cli.options import add_file_options, load_file
 from numjaz.cli.output import json_line, note
 from numjaz.errors import NumjazError
 from numjaz.formats.saving import FORMATS
@@ -53,8 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run the command."""
-    name, options = parsed_architecture(args.model)
-    model = build(name, options) if name in BUILDERS and not args.architecture else load_file(args, args.model)
+    model = load_file(args, args.model, builders=True)
     window = _window(model, args.window)
     if window < 1 or args.batch < 1:
         raise NumjazError("--window and --batch must be 1 or more")
