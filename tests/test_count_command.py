@@ -110,6 +110,39 @@ def test_json(capsys: Capture) -> None:
     assert held["formulas"]["classes"] == "C·n"
 
 
+def test_each_view_is_in_the_json(capsys: Capture) -> None:
+    """What costs nothing is in every object; files are written and orders searched where that is asked for."""
+    plain = json.loads(printed(capsys, NETWORK, "--json"))
+    assert not {"sizes", "memory_best", "conventions"} & set(plain)
+    for view in ("--operations", "--symbolic"):
+        assert json.loads(printed(capsys, NETWORK, view, "--json")) == plain
+    assert plain["operations"]["elementary"]["biases"] == 98_304 + 130_560 + 6
+    assert plain["operations"]["activations"]["sigmoid"] == 2 * 2 * 256 * 32
+    assert sum(plain["operations"]["macs_by_matrix"].values()) == plain["macs"]
+    assert plain["symbols"]["bigru"] == {"T": 256, "F": 1, "h": 32}
+    assert plain["liveness_peak"] == {
+        "node": "module1_shortcut",
+        "bytes": 4 * 49_152,
+        "tensors": ["norm", "module1_merge", "module1_shortcut"],
+    }
+    held = json.loads(printed(capsys, NETWORK, "--memory", "--json"))
+    assert held.pop("memory_best") == {
+        "liveness": {"bytes": 4 * 49_152, "proved": True},
+        "in_place": {"bytes": 4 * 35_328, "proved": True},
+        "arena": {"bytes": 4 * 49_152, "proved": True},
+    }
+    assert held == plain
+    held = json.loads(printed(capsys, NETWORK, "--sizes", "--json"))
+    sizes = held.pop("sizes")
+    assert held == plain
+    lines = [line.split("  ") for line in printed(capsys, NETWORK, "--sizes").splitlines()[1:]]
+    cells = [[cell.strip() for cell in line if cell] for line in lines]
+    assert [[each["what"], f"{each['bytes']:,}", each["which"]] for each in sizes] == [
+        [what, size, which] for what, size, _, _, which in cells
+    ]
+    assert {"what": "weights in float32", "bytes": 113_440, "which": "all"} in sizes
+
+
 def test_a_file_and_its_own_window(tmp_path: Path, capsys: Capture) -> None:
     contract = numjaz.Contract(features=("magnitude",), rate_hz=20.0, magnitude="minus_g", window=64, hop=32)
     numjaz.jazbat(units=4, contract=contract).save(tmp_path / "m.h5")

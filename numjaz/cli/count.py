@@ -21,7 +21,7 @@ from numjaz.cli.options import add_file_options, load_file
 from numjaz.cli.output import json_line, note
 from numjaz.errors import NumjazError
 from numjaz.formats.saving import FORMATS
-from numjaz.layers import ELEMENTARY, Input
+from numjaz.layers import ELEMENTARY, Input, Operations
 from numjaz.model import Model
 from numjaz.nodes import WINDOW
 from numjaz.report import table
@@ -47,7 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown.add_argument(
         "--sizes", action="store_true", help="bytes of the weights by dtype, and of a file in each format"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object: nodes, operations, formulas, memory")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object: nodes, operations, formulas and memory, whatever else is asked for; "
+        "the best orders with --memory, sizes with --sizes, every convention with --convention all",
+    )
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -58,8 +63,14 @@ def execute(args: argparse.Namespace) -> int:
         raise NumjazError("--window and --batch must be 1 or more")
     counted = count(model, "matmul" if args.convention == "all" else args.convention, window, batch=args.batch)
     if args.json:
-        every = {"conventions": _conventions(model, window, args.batch)} if args.convention == "all" else {}
-        print(json_line({**_everything(model, counted, window, args.batch), **every}))
+        found = _everything(model, counted, window, args.batch)
+        if args.convention == "all":
+            found["conventions"] = _conventions(model, window, args.batch)
+        if args.memory:
+            found["memory_best"] = _best_orders(model, window, args.batch)
+        if args.sizes:
+            found["sizes"] = _sizes(model, counted)
+        print(json_line(found))
     elif args.convention == "all":
         print(_side_by_side(model, window, args.batch))
     elif args.symbolic:
@@ -67,7 +78,7 @@ def execute(args: argparse.Namespace) -> int:
     elif args.operations:
         print(_operations(counted))
     elif args.sizes:
-        print(_sizes(model, counted))
+        print(_sizes_table(model, counted))
     elif args.memory:
         print(_memory(model, window, args.batch))
     else:
@@ -161,26 +172,59 @@ def _operations(counted: Count) -> str:
 
 
 def _memory(model: Model, window: int, batch: int) -> str:
+    given, best = _given_orders(model, window, batch), _best_orders(model, window, batch)
     rows = []
-    for definition, meaning in DEFINITIONS.items():
-        found = _held(model, definition, window, batch)
-        if found is None:
-            continue
-        rows.append([definition, "given", *_in_kib(found.peak_bytes), meaning])
-        if definition in ORDERED:
-            best = memory(model, definition, window, batch, order="best")
-            proof = "no order of the nodes needs less" if best.proved else "the best order that was found"
-            rows.append([definition, "best", *_in_kib(best.peak_bytes), proof])
-    peak = memory(model, "liveness", window, batch).peak
+    for definition, found in given.items():
+        if found is not None:
+            rows.append([definition, "given", *_in_kib(found.peak_bytes), DEFINITIONS[definition]])
+        if definition in best:
+            proof = (
+                "no order of the nodes needs less" if best[definition]["proved"] else "the best order that was found"
+            )
+            rows.append([definition, "best", *_in_kib(best[definition]["bytes"]), proof])
     text = table(["definition", "order", "numbers", "KiB", "what it counts"], rows, right=(2, 3))
+    peak = memory(model, "liveness", window, batch).peak
     return f"{text}\nfloat32; the liveness peak is at {peak.node}: {', '.join(peak.tensors)}"
 
 
-def _sizes(model: Model, counted: Count) -> str:
-    """The weights alone by dtype, and files as they are written; 1 kB is 1,000 bytes, 1 KiB 1,024."""
+def _given_orders(model: Model, window: int, batch: int) -> dict[str, Memory | None]:
+    """Every definition; None where a tool's does not speak of a layer."""
+    found: dict[str, Memory | None] = {}
+    for definition in DEFINITIONS:
+        try:
+            found[definition] = memory(model, definition, window, batch)
+        except NumjazError as error:
+            note(f"{definition}: {error}")
+            found[definition] = None
+    return found
+
+
+def _best_orders(model: Model, window: int, batch: int) -> dict[str, dict[str, Any]]:
+    """The least that any order of the nodes needs; a search, so not for nothing."""
+    found = {definition: memory(model, definition, window, batch, order="best") for definition in ORDERED}
+    return {definition: {"bytes": best.peak_bytes, "proved": best.proved} for definition, best in found.items()}
+
+
+def _sizes_table(model: Model, counted: Count) -> str:
+    """1 kB is 1,000 bytes, 1 KiB 1,024."""
     rows = [
-        _bytes(f"weights in {dtype}", size * n, what)
-        for what, n in (("all", counted.parameters), ("trainable", counted.trainable))
+        [
+            each["what"],
+            f"{each['bytes']:,}",
+            f"{each['bytes'] / 1000:,.1f}",
+            f"{each['bytes'] / 1024:,.1f}",
+            each["which"],
+        ]
+        for each in _sizes(model, counted)
+    ]
+    return table(["what", "bytes", "kB", "KiB", "which"], rows, right=(1, 2, 3))
+
+
+def _sizes(model: Model, counted: Count) -> list[dict[str, Any]]:
+    """Bytes of the weights alone by dtype, and of files, which are written to know them."""
+    found = [
+        {"what": f"weights in {dtype}", "bytes": size * n, "which": which}
+        for which, n in (("all", counted.parameters), ("trainable", counted.trainable))
         for dtype, size in SIZES.items()
     ]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -192,21 +236,8 @@ def _sizes(model: Model, counted: Count) -> str:
             except NumjazError as error:
                 note(f"{format}: {error}")
                 continue
-            rows.append(_bytes(f"file: {format}", path.stat().st_size, "with a test case"))
-    return table(["what", "bytes", "kB", "KiB", "which"], rows, right=(1, 2, 3))
-
-
-def _bytes(what: str, size: int, which: str) -> list[str]:
-    return [what, f"{size:,}", f"{size / 1000:,.1f}", f"{size / 1024:,.1f}", which]
-
-
-def _held(model: Model, definition: str, window: int, batch: int) -> Memory | None:
-    """None where a tool's definition does not speak of a layer."""
-    try:
-        return memory(model, definition, window, batch)
-    except NumjazError as error:
-        note(f"{definition}: {error}")
-        return None
+            found.append({"what": f"file: {format}", "bytes": path.stat().st_size, "which": "with a test case"})
+    return found
 
 
 def _in_kib(size: int) -> list[str]:
@@ -214,7 +245,9 @@ def _in_kib(size: int) -> list[str]:
 
 
 def _everything(model: Model, counted: Count, window: int, batch: int) -> dict[str, Any]:
-    found = {each: _held(model, each, window, batch) for each in DEFINITIONS}
+    """All that is counted in no time."""
+    held, formulas = _given_orders(model, window, batch), symbolic(model, window)
+    peak = memory(model, "liveness", window, batch).peak
     return {
         "convention": counted.convention,
         "window": window,
@@ -222,6 +255,7 @@ def _everything(model: Model, counted: Count, window: int, batch: int) -> dict[s
         "macs": counted.macs,
         "parameters": counted.parameters,
         "trainable": counted.trainable,
+        "operations": _kinds(counted.operations),
         "rows": [
             {
                 "node": row.node,
@@ -232,12 +266,20 @@ def _everything(model: Model, counted: Count, window: int, batch: int) -> dict[s
                 "macs": row.macs,
                 "weight_bytes": row.weight_bytes,
                 "output_bytes": row.output_bytes,
-                "macs_by_matrix": dict(row.operations.macs),
-                "activations": dict(row.operations.activations),
-                "elementary": dict(row.operations.elementary),
+                **_kinds(row.operations),
             }
             for row in counted.rows
         ],
-        "formulas": {each.node: str(each.macs) for each in symbolic(model, window)},
-        "memory": {each: held.peak_bytes if held else None for each, held in found.items()},
+        "formulas": {each.node: str(each.macs) for each in formulas},
+        "symbols": {each.node: each.values for each in formulas},
+        "memory": {definition: each.peak_bytes if each else None for definition, each in held.items()},
+        "liveness_peak": {"node": peak.node, "bytes": peak.bytes, "tensors": peak.tensors},
+    }
+
+
+def _kinds(operations: Operations) -> dict[str, dict[str, int]]:
+    return {
+        "macs_by_matrix": dict(operations.macs),
+        "activations": dict(operations.activations),
+        "elementary": dict(operations.elementary),
     }
