@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 import numjaz
 from numjaz import Node
 from numjaz.architectures.initial import initial_parameters
+from numjaz.audit import DEFINITIONS
+from numjaz.audit.memory import ORDERED
 from numjaz.cli import main
 from numjaz.cli.options import parsed_architecture
 from numjaz.layers import Conv1D, Input
@@ -141,6 +144,21 @@ def test_each_view_is_in_the_json(capsys: Capture) -> None:
         [what, size, which] for what, size, _, _, which in cells
     ]
     assert {"what": "weights in float32", "bytes": 113_440, "which": "all"} in sizes
+
+
+def test_a_terminal_shows_what_is_waited_for(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large networks take their time; one line that is wiped, and none where nobody sits before it."""
+    assert main(["count", "jazbat:units=4,reset_after=false", "--memory"]) == 0
+    assert capsys.readouterr().err.startswith("note: torchinfo: node 'bigru'")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["count", "jazbat:units=4,reset_after=false", "--memory"]) == 0
+    first, *lines = capsys.readouterr().err.split("\r\033[K")
+    assert [line.rpartition("\r")[2] for line in (first, *lines)] == [
+        *(f"memory: {definition} …" for definition in DEFINITIONS),
+        *(f"memory: {definition}, best order …" for definition in ORDERED),
+        "",
+    ]
+    assert lines[list(DEFINITIONS).index("torchinfo")].startswith("note: torchinfo: node 'bigru'")  # on a wiped line
 
 
 def test_a_file_and_its_own_window(tmp_path: Path, capsys: Capture) -> None:

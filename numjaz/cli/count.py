@@ -7,8 +7,11 @@ computed, to the last addition; --memory the activations under each definition.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +195,8 @@ def _given_orders(model: Model, window: int, batch: int) -> dict[str, Memory | N
     found: dict[str, Memory | None] = {}
     for definition in DEFINITIONS:
         try:
-            found[definition] = memory(model, definition, window, batch)
+            with _waiting(definition):
+                found[definition] = memory(model, definition, window, batch)
         except NumjazError as error:
             note(f"{definition}: {error}")
             found[definition] = None
@@ -201,8 +205,25 @@ def _given_orders(model: Model, window: int, batch: int) -> dict[str, Memory | N
 
 def _best_orders(model: Model, window: int, batch: int) -> dict[str, dict[str, Any]]:
     """The least that any order of the nodes needs; a search, so not for nothing."""
-    found = {definition: memory(model, definition, window, batch, order="best") for definition in ORDERED}
-    return {definition: {"bytes": best.peak_bytes, "proved": best.proved} for definition, best in found.items()}
+    found = {}
+    for definition in ORDERED:
+        with _waiting(f"{definition}, best order"):
+            best = memory(model, definition, window, batch, order="best")
+        found[definition] = {"bytes": best.peak_bytes, "proved": best.proved}
+    return found
+
+
+@contextmanager
+def _waiting(what: str) -> Iterator[None]:
+    """What is being computed, on standard error while it lasts, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    print(f"\rmemory: {what} …", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def _sizes_table(model: Model, counted: Count) -> str:
