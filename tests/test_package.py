@@ -28,7 +28,11 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "signal": {"doors"},
     "learn": {"model", "layers", "signal"},
     "frameworks": {"model", "nodes", "layers", "formats"},
-    "cli": {"model", "layers", "architectures", "formats", "signal", "learn", "audit", "formula", "report", "nodes"},
+    "plot": {"audit", "doors"},
+    "cli": {
+        *{"model", "layers", "architectures", "formats", "signal", "learn", "audit", "formula", "report", "nodes"},
+        "plot",
+    },
     "contract": set(),
     "errors": set(),
 }

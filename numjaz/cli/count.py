@@ -1,7 +1,7 @@
 """Count what a network computes and holds: multiply-accumulates, parameters, activation memory, node by node.
 
 Nothing is run. --symbolic prints each node's multiply-accumulates as a formula; --operations all that is
-computed, to the last addition; --memory the activations under each definition.
+computed, to the last addition; --memory the activations under each definition; --plot draws it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from numjaz.formats.saving import FORMATS
 from numjaz.layers import ELEMENTARY, Input, Operations
 from numjaz.model import Model
 from numjaz.nodes import WINDOW
+from numjaz.plot import draw
 from numjaz.report import table
 
 
@@ -51,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sizes", action="store_true", help="bytes of the weights by dtype, and of a file in each format"
     )
     parser.add_argument(
+        "--plot",
+        metavar="FILE",
+        help="draw multiply-accumulates, parameters and memory node by node: .png, .svg or .pdf (needs matplotlib)",
+    )
+    parser.add_argument(
         "--json",
         action="store_true",
         help="one JSON object: nodes, operations, formulas and memory, whatever else is asked for; "
@@ -65,6 +71,10 @@ def execute(args: argparse.Namespace) -> int:
     if window < 1 or args.batch < 1:
         raise NumjazError("--window and --batch must be 1 or more")
     counted = count(model, "matmul" if args.convention == "all" else args.convention, window, batch=args.batch)
+    if args.plot is not None:
+        windows = "1 window" if args.batch == 1 else f"{args.batch:,} windows"
+        title = f"{args.model}, {windows} of {window:,} samples"
+        draw(args.plot, counted, memory(model, "liveness", window, args.batch), title)
     if args.json:
         found = _everything(model, counted, window, args.batch)
         if args.convention == "all":
