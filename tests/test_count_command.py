@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from numjaz.audit import DEFINITIONS
 from numjaz.audit.memory import ORDERED
 from numjaz.cli import main
 from numjaz.cli.options import parsed_architecture
-from numjaz.layers import Conv1D, Input
+from numjaz.layers import Add, Conv1D, Input
 from numjaz.nodes import parameter_table
 
 Capture = pytest.CaptureFixture[str]
@@ -161,6 +162,55 @@ def test_a_terminal_shows_what_is_waited_for(capsys: Capture, monkeypatch: pytes
     assert lines[list(DEFINITIONS).index("torchinfo")].startswith("note: torchinfo: node 'bigru'")  # on a wiped line
 
 
+VIEWS = ([], ["--symbolic"], ["--convention", "all"], ["--operations"], ["--memory"], ["--sizes"])
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=" ".join)
+def test_each_view_is_100_columns_wide(view: list[str], tmp_path: Path, capsys: Capture) -> None:
+    """Also where nodes have long names; what is cut keeps its end, where names differ."""
+    model = numjaz.jazbat(features=1, classes=6, reduction=6)
+    new = {node.name: f"network/of/somebody/who/likes/long/names/{node.name}" for node in model.nodes}
+    nodes = [Node(new[node.name], node.layer, tuple((new[name], k) for name, k in node.inputs)) for node in model.nodes]
+    path = str(tmp_path / "long.npz")
+    numjaz.Model(nodes, initial_parameters(parameter_table(nodes), 0)).save(path, "numjaz")
+    for network in (NETWORK, "cnn_bigru:units=32", path):
+        text = printed(capsys, network, *view)
+        assert max(map(len, text.splitlines())) <= 100
+        if network == path and view in ([], ["--symbolic"]):
+            assert "network/of/somebody/who/…module1_shortcut" not in text  # the tail is 15 characters
+            assert "network/of/somebody/who/…odule1_shortcut" in text
+
+
+def test_why_a_tool_counts_otherwise_is_wrapped_not_cut(capsys: Capture) -> None:
+    text = printed(capsys, NETWORK, "--convention", "all")
+    words = "biases, and each gate's addition and product, counted as multiply-accumulates"
+    lines = text.splitlines()
+    (k,) = (k for k, line in enumerate(lines) if line.startswith("thop") and " gru " in line)
+    assert lines[k].partition("(1)")[2].split() + lines[k + 1].split() == words.split()
+
+
+def test_many_tensors_at_the_peak_are_numbered(tmp_path: Path, capsys: Capture) -> None:
+    names = ["input", *(f"conv{k}" for k in range(30))]
+    convs = [Node(name, Conv1D(3, 1), ((before, 0),)) for before, name in pairwise(names)]
+    nodes = [Node("input", Input(3)), *convs, Node("sum", Add(), tuple((name, 0) for name in names))]
+    numjaz.Model(nodes, initial_parameters(parameter_table(nodes), 0)).save(tmp_path / "m.npz")
+    lines = printed(capsys, str(tmp_path / "m.npz"), "--memory").splitlines()
+    assert lines[-2].startswith("float32; the liveness peak is at sum: input, conv0, conv1")
+    assert lines[-1].endswith("conv10, and 20 more")
+    assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize(
+    "view", [[], ["--json"], ["--symbolic"], ["--convention", "all"], ["--operations"], ["--memory"]]
+)
+def test_the_longest_windows(view: list[str], capsys: Capture) -> None:
+    most = str(10**18)
+    counted = numjaz.count(numjaz.jazbat(), window=10**18, batch=10**18).macs
+    text = printed(capsys, "jazbat", "--window", most, "--batch", most, *view)
+    if view != ["--memory"] and view != ["--symbolic"] and view != ["--operations"]:
+        assert (str(counted) if view == ["--json"] else f"{counted:,}") in text
+
+
 def test_a_file_and_its_own_window(tmp_path: Path, capsys: Capture) -> None:
     contract = numjaz.Contract(features=("magnitude",), rate_hz=20.0, magnitude="minus_g", window=64, hop=32)
     numjaz.jazbat(units=4, contract=contract).save(tmp_path / "m.h5")
@@ -192,6 +242,10 @@ def test_a_file_and_its_own_window(tmp_path: Path, capsys: Capture) -> None:
         (["jazbat:features=3", "--names", "a=b"], "--names goes with a file, and jazbat is a builder"),
         (["jazbat", "--architecture", "jazbat"], "--architecture goes with a file, and jazbat is a builder"),
         ([""], "the model's name is empty"),
+        (["jazbat", "--window", str(10**18 + 1)], "--window and --batch: at most 1,000,000,000,000,000,000"),
+        (["jazbat", "--batch", "9" * 400, "--memory"], "--window and --batch: at most 1,000,000,000,000,000,000"),
+        (["jazbat:units=100000"], "parameters; at most 50,000,000 are drawn"),
+        (["jazbat:features=1000000000"], "parameters; at most 50,000,000 are drawn"),
     ],
 )
 def test_what_cannot_be_is_one_line(command: list[str], said: str, capsys: Capture) -> None:

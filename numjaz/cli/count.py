@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,13 @@ from numjaz.formats.saving import FORMATS
 from numjaz.layers import ELEMENTARY, Input, Operations
 from numjaz.model import Model
 from numjaz.nodes import WINDOW
-from numjaz.plot import draw
+from numjaz.plot import draw, shortened
 from numjaz.report import table
+
+WIDTH = 100  # columns of what is printed
+NAME = 40  # characters of a node's name, in tables
+LISTED = 12  # tensors at the peak; where there are more, how many
+MOST = 10**18  # samples, or windows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +76,8 @@ def execute(args: argparse.Namespace) -> int:
     window = _window(model, args.window)
     if window < 1 or args.batch < 1:
         raise NumjazError("--window and --batch must be 1 or more")
+    if max(window, args.batch) > MOST:  # far beyond, a share or a kibibyte is no floating-point number any more
+        raise NumjazError(f"--window and --batch: at most {MOST:,}")
     counted = count(model, "matmul" if args.convention == "all" else args.convention, window, batch=args.batch)
     if args.plot is not None:
         windows = "1 window" if args.batch == 1 else f"{args.batch:,} windows"
@@ -113,8 +121,8 @@ def _window(model: Model, asked: int | None) -> int:
 def _nodes(counted: Count, window: int, batch: int) -> str:
     rows = [
         [
-            row.node,
-            row.layer if len(row.layer) <= 34 else row.layer[:33] + "…",
+            shortened(row.node, NAME, 15),
+            shortened(row.layer, 34),
             ", ".join(" x ".join(map(str, shape)) for shape in row.shapes),
             f"{row.parameters:,}",
             f"{row.macs:,}",
@@ -122,7 +130,9 @@ def _nodes(counted: Count, window: int, batch: int) -> str:
         ]
         for row in counted.rows
     ]
-    text = table(["node", "layer", "output", "parameters", "MACs", "share"], rows, right=(3, 4, 5))
+    header = ["node", "layer", "output", "parameters", "MACs", "share"]
+    room = max(_room(header, rows, 1), 12)
+    text = table(header, [[node, shortened(layer, room), *rest] for node, layer, *rest in rows], right=(3, 4, 5))
     windows = "window" if batch == 1 else "windows"
     matmul = counted.convention == "matmul"
     counted_as = "multiply-accumulates of matrix products" if matmul else f"by {counted.convention}"
@@ -131,6 +141,27 @@ def _nodes(counted: Count, window: int, batch: int) -> str:
         f"in {batch:,} {windows} of {window:,} samples\n"
         f"{counted.parameters:,} parameters, {counted.trainable:,} of them trainable"
     )
+
+
+def _room(header: Sequence[str], rows: Sequence[Sequence[str]], column: int) -> int:
+    """How wide one column may be, the others being what they are."""
+    others = [
+        max(len(row[c]) for row in (header, *rows)) + 2  # and two spaces
+        for c in range(len(header))
+        if c != column
+    ]
+    return WIDTH - sum(others)
+
+
+def _wrapped(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int]) -> str:
+    """A table whose last column goes on below itself."""
+    room = max(_room(header, rows, len(header) - 1), 20)
+    lines = [
+        [*(row[:-1] if k == 0 else [""] * (len(row) - 1)), part]
+        for row in rows
+        for k, part in enumerate(textwrap.wrap(row[-1], room) or [""])
+    ]
+    return table(header, lines, right=right)
 
 
 def _conventions(model: Model, window: int, batch: int) -> dict[str, int | None]:
@@ -155,8 +186,8 @@ def _side_by_side(model: Model, window: int, batch: int) -> str:
             rows.append([name, table_of.tool, f"{number:,}", table_of.prints])
             for kind, calls, matmul, counted, why in differences(name, model, window, batch):
                 lines.append([name, f"{counted - matmul:+,}", f"{kind} ({calls})", why])
-    text = table(["convention", "tool", "prints", "called"], rows, right=(2,))
-    reasons = table(["convention", "more", "calls", "because"], lines, right=(1,))
+    text = _wrapped(["convention", "tool", "prints", "called"], rows, right=(2,))
+    reasons = _wrapped(["convention", "more", "calls", "because"], lines, right=(1,))
     form = "of the canonical torch twin; for another way to write the network a tool prints other numbers"
     return f"{text}\n\n{reasons}\n{form}"
 
@@ -165,7 +196,7 @@ def _formulas(model: Model, window: int, counted: Count) -> str:
     rows = []
     for found in symbolic(model, window):
         where = " ".join(f"{symbol}={n}" for symbol, n in found.values.items())
-        rows.append([found.node, str(found.macs), where, f"{found.macs.at(found.values):,}"])
+        rows.append([shortened(found.node, NAME, 15), str(found.macs), where, f"{found.macs.at(found.values):,}"])
     text = table(["node", "MACs", "where", "here"], rows, right=(3,))
     return f"{text}\n{counted.macs:,} in all; T samples, F features, C channels read"
 
@@ -197,7 +228,10 @@ def _memory(model: Model, window: int, batch: int) -> str:
             rows.append([definition, "best", *_in_kib(best[definition]["bytes"]), proof])
     text = table(["definition", "order", "numbers", "KiB", "what it counts"], rows, right=(2, 3))
     peak = memory(model, "liveness", window, batch).peak
-    return f"{text}\nfloat32; the liveness peak is at {peak.node}: {', '.join(peak.tensors)}"
+    names = [shortened(name, NAME, 15) for name in peak.tensors]
+    rest = [f"and {len(names) - LISTED:,} more"] if len(names) > LISTED + 1 else names[LISTED:]
+    last = f"float32; the liveness peak is at {shortened(peak.node, NAME, 15)}: {', '.join([*names[:LISTED], *rest])}"
+    return "\n".join([text, *textwrap.wrap(last, WIDTH, subsequent_indent="  ", break_on_hyphens=False)])
 
 
 def _given_orders(model: Model, window: int, batch: int) -> dict[str, Memory | None]:
