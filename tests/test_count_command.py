@@ -13,7 +13,7 @@ import pytest
 import numjaz
 from numjaz import Node
 from numjaz.architectures.initial import initial_parameters
-from numjaz.audit import DEFINITIONS
+from numjaz.audit import DEFINITIONS, FORMS
 from numjaz.audit.memory import ORDERED
 from numjaz.cli import main
 from numjaz.cli.options import parsed_architecture
@@ -79,6 +79,34 @@ def test_conventions_side_by_side(capsys: Capture) -> None:
     held = json.loads(printed(capsys, NETWORK, "--convention", "all", "--json"))["conventions"]
     assert (held["matmul"], held["thop"], held["flopcounter"]) == (6_955_044, 7_235_114, 13_910_088)
     assert "7,235,114 by thop" in printed(capsys, NETWORK, "--convention", "thop")
+
+
+def test_another_form(capsys: Capture) -> None:
+    """A ReLU that is a module and a mean that is none, as most write them: tools print other numbers."""
+    form, model = "ReLU modules, mean", numjaz.jazbat(features=1, classes=6, reduction=6)
+    number = numjaz.count(model, "ptflops", form=form).macs
+    assert number != numjaz.count(model, "ptflops").macs
+    last = printed(capsys, NETWORK, "--convention", "ptflops", "--form", form).splitlines()[-2]
+    assert last.startswith(f"{number:,} by ptflops (ReLU modules, mean) in 1 window")
+    held = json.loads(printed(capsys, NETWORK, "--convention", "all", "--form", form, "--json"))
+    assert (held["form"], held["conventions"]["ptflops"], held["macs"]) == (form, number, 6_955_044)
+    lines = printed(capsys, NETWORK, "--convention", "all", "--form", form).splitlines()
+    more = [line.split() for line in lines[lines.index("") + 1 :] if line.startswith("ptflops ")]
+    assert sum(int(line[1].replace(",", "")) for line in more) == number - 6_955_044
+    assert lines[-1].startswith("of a torch twin with ReLU modules, mean; for another")
+    longest = printed(capsys, NETWORK, "--convention", "all", "--form", max(FORMS, key=len))
+    assert max(map(len, [*lines, *longest.splitlines()])) <= 100
+    assert json.loads(printed(capsys, NETWORK, "--json"))["form"] == "twin"
+    for command, said in (
+        (["--form", form], "--form goes with --convention NAME or all"),
+        (["--form", form, "--memory"], "--form goes with --convention NAME or all"),
+        (["--form", "", "--convention", "all"], "form ''"),
+        (["--form", "ReLU", "--convention", "thop"], "form 'ReLU'"),
+    ):
+        assert main(["count", NETWORK, *command]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert said in error
 
 
 def test_what_no_tool_speaks_of_is_named(capsys: Capture) -> None:

@@ -58,6 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sizes", action="store_true", help="bytes of the weights by dtype, and of a file in each format"
     )
     parser.add_argument(
+        "--form",
+        metavar="TEXT",
+        help="how the network is written in torch, where tools tell it apart: e.g. 'ReLU modules, mean' "
+        "(default: the canonical twin)",
+    )
+    parser.add_argument(
         "--plot",
         metavar="FILE",
         help="draw multiply-accumulates, parameters and memory node by node: .png, .svg or .pdf (needs matplotlib)",
@@ -78,22 +84,26 @@ def execute(args: argparse.Namespace) -> int:
         raise NumjazError("--window and --batch must be 1 or more")
     if max(window, args.batch) > MOST:  # far beyond, a share or a kibibyte is no floating-point number any more
         raise NumjazError(f"--window and --batch: at most {MOST:,}")
-    counted = count(model, "matmul" if args.convention == "all" else args.convention, window, batch=args.batch)
+    if args.form is not None and args.convention == "matmul":
+        raise NumjazError("--form goes with --convention NAME or all: matrix products are the same in every form")
+    form = "twin" if args.form is None else args.form
+    convention = "matmul" if args.convention == "all" else args.convention
+    counted = count(model, convention, window, batch=args.batch, form=form)
     if args.plot is not None:
         windows = "1 window" if args.batch == 1 else f"{args.batch:,} windows"
         title = f"{args.model}, {windows} of {window:,} samples"
         draw(args.plot, counted, memory(model, "liveness", window, args.batch), title)
     if args.json:
-        found = _everything(model, counted, window, args.batch)
+        found = {"form": form, **_everything(model, counted, window, args.batch)}
         if args.convention == "all":
-            found["conventions"] = _conventions(model, window, args.batch)
+            found["conventions"] = _conventions(model, window, args.batch, form)
         if args.memory:
             found["memory_best"] = _best_orders(model, window, args.batch)
         if args.sizes:
             found["sizes"] = _sizes(model, counted)
         print(json_line(found))
     elif args.convention == "all":
-        print(_side_by_side(model, window, args.batch))
+        print(_side_by_side(model, window, args.batch, form))
     elif args.symbolic:
         print(_formulas(model, window, counted))
     elif args.operations:
@@ -103,7 +113,7 @@ def execute(args: argparse.Namespace) -> int:
     elif args.memory:
         print(_memory(model, window, args.batch))
     else:
-        print(_nodes(counted, window, args.batch))
+        print(_nodes(counted, window, args.batch, form))
     return 0
 
 
@@ -118,7 +128,7 @@ def _window(model: Model, asked: int | None) -> int:
     return fixed if fixed is not None else model.contract.window if model.contract else WINDOW
 
 
-def _nodes(counted: Count, window: int, batch: int) -> str:
+def _nodes(counted: Count, window: int, batch: int, form: str) -> str:
     rows = [
         [
             shortened(row.node, NAME, 15),
@@ -135,7 +145,11 @@ def _nodes(counted: Count, window: int, batch: int) -> str:
     text = table(header, [[node, shortened(layer, room), *rest] for node, layer, *rest in rows], right=(3, 4, 5))
     windows = "window" if batch == 1 else "windows"
     matmul = counted.convention == "matmul"
-    counted_as = "multiply-accumulates of matrix products" if matmul else f"by {counted.convention}"
+    counted_as = (
+        "multiply-accumulates of matrix products"
+        if matmul
+        else f"by {counted.convention}{'' if form == 'twin' else f' ({form})'}"
+    )
     return (
         f"{text}\n{counted.macs:,} {counted_as} "
         f"in {batch:,} {windows} of {window:,} samples\n"
@@ -164,32 +178,33 @@ def _wrapped(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Col
     return table(header, lines, right=right)
 
 
-def _conventions(model: Model, window: int, batch: int) -> dict[str, int | None]:
+def _conventions(model: Model, window: int, batch: int, form: str) -> dict[str, int | None]:
     """Every convention's number; None where its tool's twin has no module for a layer."""
     found: dict[str, int | None] = {}
     for name in NAMES:
         try:
-            found[name] = count(model, name, window, batch=batch).macs
+            found[name] = count(model, name, window, batch=batch, form=form).macs
         except NumjazError as error:
             note(f"{name}: {error}")
             found[name] = None
     return found
 
 
-def _side_by_side(model: Model, window: int, batch: int) -> str:
-    found = _conventions(model, window, batch)
+def _side_by_side(model: Model, window: int, batch: int, form: str) -> str:
+    found = _conventions(model, window, batch, form)
     rows = [["matmul", "matrix products", f"{found['matmul']:,}", "multiply-accumulates"]]
     lines = []
     for name, table_of in CONVENTIONS.items():
         number = found[name]
         if number is not None:
             rows.append([name, table_of.tool, f"{number:,}", table_of.prints])
-            for kind, calls, matmul, counted, why in differences(name, model, window, batch):
+            for kind, calls, matmul, counted, why in differences(name, model, window, batch, form):
                 lines.append([name, f"{counted - matmul:+,}", f"{kind} ({calls})", why])
     text = _wrapped(["convention", "tool", "prints", "called"], rows, right=(2,))
     reasons = _wrapped(["convention", "more", "calls", "because"], lines, right=(1,))
-    form = "of the canonical torch twin; for another way to write the network a tool prints other numbers"
-    return f"{text}\n\n{reasons}\n{form}"
+    twin = "the canonical torch twin" if form == "twin" else f"a torch twin with {form}"
+    last = f"of {twin}; for another form (--form) a tool prints other numbers"
+    return "\n".join([text, "", reasons, *textwrap.wrap(last, WIDTH)])
 
 
 def _formulas(model: Model, window: int, counted: Count) -> str:
