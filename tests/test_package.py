@@ -28,6 +28,7 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "signal": {"doors"},
     "learn": {"model", "layers", "signal"},
     "frameworks": {"model", "nodes", "layers", "formats"},
+    "plot": {"audit", "doors"},
     "cli": {
         "doors",
         "model",
@@ -40,6 +41,7 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
         "formula",
         "report",
         "nodes",
+        "plot",
     },
     "contract": set(),
     "errors": set(),

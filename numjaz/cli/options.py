@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from numjaz.architectures import BUILDERS
+from numjaz.architectures import BUILDERS, build
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError
 from numjaz.formats import load
@@ -42,30 +44,68 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", metavar="NAME", help="which state dict of a torch checkpoint that holds several")
 
 
-def load_file(args: argparse.Namespace, path: str) -> Model:
-    """A model by the options."""
+def load_file(args: argparse.Namespace, path: str, *, builders: bool = False) -> Model:
+    """A model by the options; with ``builders`` the path may be a builder and its options, which is no file."""
+    if not path:
+        raise NumjazError("the model's name is empty; name a shipped network or a file")
+    builder = path.partition(":")[0]
+    if builder in BUILDERS and builders:
+        for option in ("architecture", "names", "key"):
+            if getattr(args, option) is not None:
+                raise NumjazError(
+                    f"--{option} goes with a file, and {builder} is a builder (./{builder} is a file of that name)"
+                )
+        return build(*parsed_builder(path))
+    if builder in BUILDERS and not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for a name that is too long
+        raise NumjazError(
+            f"{path:.60}: a builder, and a file is wanted; --architecture, --names and --key go with a file as well"
+        )
     architecture, options = parsed_architecture(args.architecture)
     return load(path, architecture, names=parsed_names(args.names), key=args.key, **options)
 
 
 def parsed_names(text: str | None, option: str = "--names") -> dict[str, str] | None:
     """``a=b,c=d`` -> ``{"a": "b", "c": "d"}``."""
-    if text is None:
-        return None
-    pairs = [pair.partition("=") for pair in text.split(",")]
-    if not all(name and place for name, _, place in pairs):
-        raise NumjazError(f"{option} {text!r:.60}: write NODE=PLACE,NODE=PLACE")
-    return {name.strip(): place.strip() for name, _, place in pairs}
+    return None if text is None else _pairs(text, option, "NODE=PLACE")
 
 
 def parsed_architecture(text: str | None) -> tuple[str | None, dict[str, Any]]:
     """``jazbat:features=3,reset_after=false`` -> ``jazbat``, its options; a path has none."""
-    name, _, options = (text or "").partition(":")
-    if name not in BUILDERS:
-        return text, {}
-    pairs = [pair.partition("=") for pair in options.split(",") if pair]
-    values: dict[str, Any] = {"true": True, "false": False}
-    return name, {key: int(v) if v.isdecimal() else values.get(v.lower(), v) for key, _, v in pairs}
+    return parsed_builder(text) if text and text.partition(":")[0] in BUILDERS else (text, {})
+
+
+def parsed_builder(text: str) -> tuple[str, dict[str, Any]]:
+    """The same of a text that names a builder."""
+    name, colon, options = text.partition(":")
+    pairs = _pairs(options, f"{name}:", "OPTION=VALUE") if colon else {}
+    if "contract" in pairs:
+        raise NumjazError(f"{name}: contract is not stated on the command line; a file states one")
+    return name, {key: _value(key, value) for key, value in pairs.items()}
+
+
+def _value(key: str, text: str) -> Any:
+    """A number, true or false where it reads as one, else the word itself."""
+    try:
+        if re.fullmatch(r"[+-]?\d+", text, re.ASCII):
+            return int(text)
+    except ValueError:
+        raise NumjazError(f"{key}: a number of {len(text):,} digits is not read") from None
+    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, re.ASCII | re.IGNORECASE):
+        return float(text)
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def _pairs(text: str, option: str, form: str) -> dict[str, str]:
+    """``a=b,c=d`` as a dict; each key stands there once, and neither side is empty."""
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        key, value = (side.strip() for side in part.partition("=")[::2])
+        if not key or not value:
+            raise NumjazError(f"{option} {text!r:.60}: write {form},{form}")
+        if key in found:
+            raise NumjazError(f"{option} {text!r:.60}: {key} stands there twice")
+        found[key] = value
+    return found
 
 
 def refuse_reading_options(args: argparse.Namespace) -> None:
@@ -170,9 +210,4 @@ def no_window(found: Windows) -> NumjazError:
 
 
 def _columns(text: str | None) -> Mapping[str, str] | None:
-    if text is None:
-        return None
-    pairs = [pair.partition("=") for pair in text.split(",")]
-    if not all(role and name for role, _, name in pairs):
-        raise NumjazError(f"--columns {text!r}: write ROLE=NAME,ROLE=NAME")
-    return {role.strip(): name.strip() for role, _, name in pairs}
+    return None if text is None else _pairs(text, "--columns", "ROLE=NAME")
