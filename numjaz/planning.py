@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -67,7 +68,6 @@ def arena(tensors: Sequence[Tensor], alignment: int = 1) -> Arena:
                 if offset + tensor.size <= at:
                     break
                 offset = max(offset, -(-(at + other.size) // alignment) * alignment)
-        placed.append((offset, tensor))
-        placed.sort(key=lambda item: item[0])
+        insort(placed, (offset, tensor), key=lambda item: item[0])
     order = {tensor.name: offset for offset, tensor in sorted(placed, key=lambda item: (-item[1].size, item[1].first))}
     return Arena(max((at + tensor.size for at, tensor in placed), default=0), order)

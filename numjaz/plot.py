@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from numjaz.audit import Count, Memory
 from numjaz.doors.output import whole
 from numjaz.errors import NumjazError
+from numjaz.report import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,17 +47,6 @@ THOUSANDS = ("", "thousands", "millions", "billions", "trillions")
 BINARY = ("B", *(f"{letter}iB" for letter in "KMGTPEZY"))
 LABEL = 0.12  # inches that a label needs
 NAMED = 40  # nodes whose names stand beneath the timeline; where there are more, their numbers
-
-
-def shortened(text: str, most: int, tail: int = 0) -> str:
-    """A text of at most so many characters, its last ``tail`` ones kept.
-
-    Examples
-    --------
-    >>> shortened("encoder/block/convolution_17", 16, 4)
-    'encoder/blo…n_17'
-    """
-    return text if len(text) <= most else text[: most - tail - 1] + "…" + text[len(text) - tail :]
 
 
 def draw(path: str | Path, counted: Count, held: Memory, title: str = "") -> None:

@@ -108,6 +108,36 @@ def test_the_best_order_is_the_best_of_all(in_place: bool) -> None:
     assert better > 10
 
 
+def states(*more: Node, outputs: list[str] | None = None) -> numjaz.Model:
+    """A node that reads two outputs of another."""
+    nodes = [Node("input", Input(3)), Node("lstm", LSTM(4, return_state=True), (("input", 0),)), *more]
+    nodes.append(Node("sum", Add(), (("lstm", 1), ("lstm", 2))))
+    return numjaz.Model(nodes, initial_parameters(parameter_table(nodes), 0), outputs=outputs)
+
+
+def test_two_outputs_of_one_node_are_one_node_to_wait_for() -> None:
+    assert [s.node for s in memory(states(), order="best").timeline] == ["input", "lstm", "sum"]
+    relu = Node("relu", Activation("relu"), (("input", 0),))
+    best = memory(states(relu, outputs=["sum", "relu", "lstm"]), order="best")
+    order = [step.node for step in best.timeline]
+    assert order.index("lstm") < order.index("sum")
+    assert best.proved
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 7])
+def test_a_search_that_is_cut_ends_in_an_order_and_proves_nothing(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numjaz.audit.graph.MAX_STATES", most)
+    cut = 0
+    for seed in range(300):
+        model = network(seed)
+        graph = Graph.of(model.nodes, model.outputs, {name: [4 * shape[-1]] for name, shape in model.shapes().items()})
+        order, proved = best_order(graph, in_place=True)
+        assert sorted(order) == list(range(len(graph.nodes)))
+        assert all(order.index(source) < order.index(v) for v in order for source, _ in graph.needs[v])
+        cut += not proved
+    assert cut > 50
+
+
 def bytes_held(model: numjaz.Model, in_place: bool) -> list[int]:
     """The same in other words: a set of buffers, step by step."""
     buffers: dict[int, int] = {}  # by number: bytes

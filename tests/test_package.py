@@ -28,7 +28,7 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "signal": {"doors"},
     "learn": {"model", "layers", "signal"},
     "frameworks": {"model", "nodes", "layers", "formats"},
-    "plot": {"audit", "doors"},
+    "plot": {"audit", "doors", "report"},
     "cli": {
         "doors",
         "model",

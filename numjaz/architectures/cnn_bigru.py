@@ -18,7 +18,7 @@ from numjaz.layers import (
     MaxPooling1D,
 )
 from numjaz.model import Model
-from numjaz.nodes import Node, parameter_table
+from numjaz.nodes import MAX_NODES, Node, parameter_table
 
 
 def cnn_bigru(
@@ -60,6 +60,8 @@ def cnn_bigru(
     """
     if type(modules) is not int or modules < 1:
         raise NumjazError(f"cnn_bigru: modules must be a whole number, 1 or more, not {modules!r:.60}")
+    if modules > MAX_NODES:  # said before they are made
+        raise NumjazError(f"cnn_bigru: {modules:,} modules; at most {MAX_NODES:,} nodes make a network")
     nodes: list[Node] = []
 
     def add(name: str, layer: Layer, *inputs: str) -> str:

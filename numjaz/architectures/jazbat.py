@@ -19,7 +19,7 @@ from numjaz.layers import (
     Layer,
 )
 from numjaz.model import Model
-from numjaz.nodes import Node, parameter_table
+from numjaz.nodes import MAX_NODES, Node, parameter_table
 
 
 def jazbat(
@@ -80,6 +80,8 @@ def jazbat(
     for name, value, least in (("modules", modules, 0), ("seed", 0 if seed is None else seed, 0)):
         if type(value) is not int or value < least:
             raise NumjazError(f"jazbat: {name} must be a whole number, {least} or more, not {value!r}")
+    if modules > MAX_NODES:  # said before they are made
+        raise NumjazError(f"jazbat: {modules:,} modules; at most {MAX_NODES:,} nodes make a network")
     nodes: list[Node] = []
 
     def add(name: str, layer: Layer, *inputs: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from numjaz.layers import Input
@@ -56,7 +56,7 @@ class Graph:
                 over = self.overwritten(v, [t for t in self.needs[v] if last[t] == when[v] and t not in self.ends])
                 if over:
                     last[over] = when[v] - 1
-        begun = {v: 0 if v in self.inputs else when[v] for v in order}
+        begun = when | dict.fromkeys(self.inputs, 0)
         return [
             Tensor(output_key(self.nodes[v].name, k), self.makes[v][k], begun[v], last[v, k])
             for v in order
@@ -80,11 +80,19 @@ def best_order(graph: Graph, in_place: bool) -> tuple[list[int], bool]:
     """
     everything = (1 << len(graph.nodes)) - 1
     start = sum(1 << v for v in graph.inputs)
-    before = [sum(1 << source for source, _ in set(read)) for read in graph.needs]
-    first = _alive(graph, start)
+    before = [sum(1 << source for source in {source for source, _ in read}) for read in graph.needs]
+    after = [{r for k in range(len(made)) for r in graph.readers.get((v, k), ())} for v, made in enumerate(graph.makes)]
+    waits = {tensor: sum(1 << r for r in readers) for tensor, readers in graph.readers.items()}
+
+    def needed(tensor: tuple[int, int], done: int) -> bool:
+        return tensor in graph.ends or bool(waits.get(tensor, 0) & ~done)
+
+    first = sum(size for v in graph.inputs for k, size in enumerate(graph.makes[v]) if needed((v, k), start))
+    ready = sum(1 << v for v in range(len(graph.nodes)) if not start >> v & 1 and not before[v] & ~start)
     queue: list[tuple[int, int, int]] = [(first, 0, start)]
     best: dict[int, int] = {start: first}
     came: dict[int, tuple[int, int]] = {}
+    held = {start: (first, ready)}  # of a set: what is alive behind it, and what can be computed next
     seen = 0
     while queue:
         peak, _, done = heapq.heappop(queue)
@@ -95,39 +103,29 @@ def best_order(graph: Graph, in_place: bool) -> tuple[list[int], bool]:
         seen += 1
         if seen > MAX_STATES:  # from here on only the nearest set is followed
             queue.clear()
-        for v in range(len(graph.nodes)):
-            if done >> v & 1 or before[v] & ~done:
-                continue
+            best.clear()  # so that it has a way on where each next set was seen before
+        alive, ready = held[done]
+        for v in _bits(ready):
             grown = done | 1 << v
-            cost = max(peak, _during(graph, done, v, in_place))
+            made = sum(graph.makes[v])
+            free = [t for t in graph.needs[v] if not needed(t, grown)]
+            over = in_place and graph.overwritten(v, free)
+            cost = max(peak, alive + (0 if over else made))
             if cost < best.get(grown, cost + 1):
                 best[grown], came[grown] = cost, (done, v)
                 heapq.heappush(queue, (cost, -grown.bit_count(), grown))
+                if grown not in held:
+                    kept = sum(size for k, size in enumerate(graph.makes[v]) if needed((v, k), grown))
+                    freed = sum(graph.makes[u][k] for u, k in set(free))
+                    opened = sum(1 << r for r in after[v] if not before[r] & ~grown)
+                    held[grown] = alive + kept - freed, (ready | opened) & ~(1 << v)
     raise AssertionError("a network's nodes stand in an order")
 
 
-def _needed(graph: Graph, tensor: tuple[int, int], done: int) -> bool:
-    return tensor in graph.ends or any(not done >> r & 1 for r in graph.readers.get(tensor, ()))
-
-
-def _alive(graph: Graph, done: int) -> int:
-    """Bytes that are needed after these nodes."""
-    return sum(
-        size
-        for v, sizes in enumerate(graph.makes)
-        if done >> v & 1
-        for k, size in enumerate(sizes)
-        if _needed(graph, (v, k), done)
-    )
-
-
-def _during(graph: Graph, done: int, v: int, in_place: bool) -> int:
-    """Bytes in memory while a node is computed after these."""
-    total = _alive(graph, done) + sum(graph.makes[v])
-    if in_place:
-        free = [t for t in graph.needs[v] if not _needed(graph, t, done | 1 << v)]
-        total -= sum(graph.makes[v]) if graph.overwritten(v, free) else 0
-    return total
+def _bits(numbers: int) -> Iterator[int]:
+    while numbers:
+        yield (numbers & -numbers).bit_length() - 1
+        numbers &= numbers - 1
 
 
 def _path(graph: Graph, came: Mapping[int, tuple[int, int]], done: int) -> list[int]:

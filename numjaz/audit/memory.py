@@ -165,19 +165,24 @@ def _of_weights(graph: Graph, weights: Sequence[bool]) -> tuple[int, tuple[Step,
 def _pairs(graph: Graph, weights: Sequence[bool], residual: bool = False) -> tuple[int, tuple[Step, ...]]:
     """Each node's inputs and outputs; with ``residual`` of weight layers, and what waits for a sum behind them."""
     steps = []
+    waits = {
+        t: last
+        for t, readers in graph.readers.items()
+        if (last := max(filter(partial(_sums, graph), readers), default=0))
+    }
     for v, node in enumerate(graph.nodes):
         if isinstance(node.layer, Input) or (residual and not weights[v]):
             continue
         held = {*graph.needs[v], *((v, k) for k in range(len(graph.makes[v])))}
         if residual:
-            held |= {t for t, readers in graph.readers.items() if t[0] < v and any(_sums(graph, r, v) for r in readers)}
+            held |= {t for t, last in waits.items() if t[0] < v < last}
         size = sum(graph.makes[u][k] for u, k in held)
         steps.append(Step(node.name, size, tuple(output_key(graph.nodes[u].name, k) for u, k in sorted(held))))
     return max((step.bytes for step in steps), default=0), tuple(steps)
 
 
-def _sums(graph: Graph, reader: int, v: int) -> bool:
-    return reader > v and isinstance(graph.nodes[reader].layer, (Add, Average, Subtract))
+def _sums(graph: Graph, reader: int) -> bool:
+    return isinstance(graph.nodes[reader].layer, (Add, Average, Subtract))
 
 
 PLAIN: dict[str, Callable[[Graph, Sequence[bool]], tuple[int, tuple[Step, ...]]]] = {
@@ -214,8 +219,11 @@ def _ordered(graph: Graph, definition: str, order: str) -> Memory:
     steps, proved = (list(range(len(graph.nodes))), True) if order == "given" else best_order(graph, in_place)
     tensors = graph.tensors(steps, in_place)
     sums = alive(tensors, len(steps))
-    named = [tuple(t.name for t in tensors if t.first <= k <= t.last and t.size) for k in range(len(steps))]
-    timeline = tuple(Step(graph.nodes[node].name, sums[k], named[k]) for k, node in enumerate(steps))
+    named: list[list[str]] = [[] for _ in steps]
+    for tensor in tensors:
+        for k in range(tensor.first, tensor.last + 1 if tensor.size else tensor.first):
+            named[k].append(tensor.name)
+    timeline = tuple(Step(graph.nodes[node].name, sums[k], tuple(named[k])) for k, node in enumerate(steps))
     if definition != "arena":
         return Memory(definition, max(sums), timeline, proved)
     planned = arena(tensors)

@@ -28,7 +28,7 @@ from numjaz.doors.output import whole
 from numjaz.errors import NumjazError
 from numjaz.formats import load
 from numjaz.model import Model
-from numjaz.report import Markup, latex, markdown, table
+from numjaz.report import Markup, latex, markdown, shortened, table
 
 SHIPPED = Path(numjaz.audit.__file__).parent / "papers"
 WIDTH = 100  # columns of the text
@@ -111,7 +111,7 @@ def _rows(judged: Sequence[Judged]) -> list[list[str]]:
 
 
 def _text(paper: Paper, judged: Sequence[Judged], apart: Sequence[str]) -> str:
-    rows = [[_short(text, most) for text, most in zip(row, COLUMNS, strict=True)] for row in _rows(judged)]
+    rows = [[shortened(text, most) for text, most in zip(row, COLUMNS, strict=True)] for row in _rows(judged)]
     lines = [*_wrapped(heading(paper)), "", table(HEADER, rows, right=(2, 3)), "", summary(judged)]
     lines += _wrapped("verdicts: " + "; ".join(f"{name}: {meaning}" for name, meaning in VERDICTS.items()))
     groups = grouped(judged)
@@ -128,10 +128,6 @@ def _text(paper: Paper, judged: Sequence[Judged], apart: Sequence[str]) -> str:
     if apart:
         lines += ["", *(line for text in apart for line in _wrapped(f"two networks: {text}"))]
     return "\n".join(lines)
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _wrapped(text: str, before: str = "") -> list[str]:

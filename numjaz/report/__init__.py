@@ -13,7 +13,7 @@ from numjaz.report.html import (
     paragraph,
     section,
 )
-from numjaz.report.tables import latex, markdown, table
+from numjaz.report.tables import latex, markdown, shortened, table
 
 __all__ = [
     "Markup",
@@ -29,5 +29,6 @@ __all__ = [
     "page",
     "paragraph",
     "section",
+    "shortened",
     "table",
 ]

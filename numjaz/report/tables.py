@@ -69,3 +69,14 @@ def latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _escaped(text: str) -> str:
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     return "".join(special.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)
+
+
+def shortened(text: str, most: int, tail: int = 0) -> str:
+    """A text of at most so many characters, its last ``tail`` ones kept.
+
+    Examples
+    --------
+    >>> shortened("encoder/block/convolution_17", 16, 4)
+    'encoder/blo…n_17'
+    """
+    return text if len(text) <= most else text[: most - tail - 1] + "…" + text[len(text) - tail :]
