@@ -98,7 +98,7 @@ CONVENTIONS: dict[str, Convention] = {
                 "prelu": ONCE_A_WINDOW,
                 **dict.fromkeys(CELLS, BIASED),
             },
-            forgets="attention (torchinfo counts modules without modules in them alone)",
+            forgets="attention: it counts modules without modules in them alone (torchinfo #32)",
         ),
         Convention(
             "thop",
@@ -154,7 +154,7 @@ CONVENTIONS: dict[str, Convention] = {
                 "rnn": BIASED,
                 "attention": Rule(lambda c: without_scores(c) + c.biases, f"biases counted, and {NO_SCORES}"),
             },
-            forgets="LSTM, which is one operation of mkldnn's on a CPU",
+            forgets="LSTM, which is one operation of mkldnn's on a CPU; calls MACs FLOPs (ptflops #40, #72)",
         ),
         Convention(
             "fvcore",
@@ -167,7 +167,7 @@ CONVENTIONS: dict[str, Convention] = {
                 "layer_norm": FIVE_EACH,
                 "attention": PROJECTIONS,
             },
-            forgets="GRU, LSTM and RNN (fvcore #98)",
+            forgets="GRU, LSTM and RNN; convolutions with padding='same' (fvcore #98)",
         ),
         Convention(
             "calflops",
@@ -201,14 +201,14 @@ CONVENTIONS: dict[str, Convention] = {
                 "leaky_relu": EACH,
                 "mul": EACH,
             },
-            forgets="GRU and RNN",
+            forgets="GRU and RNN; convolutions with padding='same' (torchprofile #4)",
         ),
         Convention(
             "flopcounter",
             "torch 2.13 FlopCounterMode",
             "FLOPs (2 a multiply-accumulate)",
             {**CONV, "linear": MACS, "gru": MACS, "rnn": MACS},
-            forgets="LSTM on a CPU with mkldnn; attention without gradients: each one fused operation",
+            forgets="LSTM on a CPU with mkldnn; attention without gradients: fused operations (pytorch #126268)",
             scale=2,
         ),
         # As its manual says: a model exported by torch.onnx.export without free sizes, given to model_profile. The
@@ -220,7 +220,7 @@ CONVENTIONS: dict[str, Convention] = {
             "MACs",
             ONNX,
             functions=ONNX,
-            forgets="the second direction's gates; error functions",
+            forgets="the second direction's gates; error functions (onnx-tool #64)",
             cannot=ONNX_CANNOT,
         ),
         Convention(
@@ -229,7 +229,7 @@ CONVENTIONS: dict[str, Convention] = {
             "float operations",
             PROFILER,
             functions=PROFILER,
-            forgets="all steps of a recurrent layer but one; activations but softmax, gelu and silu",
+            forgets="all steps of a recurrent layer but one; most activations (keras-flops #18)",
         ),
     )
 }

@@ -95,18 +95,20 @@ def side_by_side(model: Model, window: int, batch: int, form: str) -> str:
     """What each tool prints, and where its number comes from."""
     found = conventions(model, window, batch, form)
     rows = [["matmul", "matrix products", f"{found['matmul']:,}", "multiply-accumulates"]]
-    lines = []
+    lines, forgotten = [], []
     for name, table_of in CONVENTIONS.items():
         number = found[name]
         if number is not None:
             rows.append([name, table_of.tool, f"{number:,}", table_of.prints])
+            forgotten += [[name, table_of.forgets]] if table_of.forgets else []
             for kind, calls, matmul, counted, why in differences(name, model, window, batch, form):
                 lines.append([name, f"{counted - matmul:+,}", f"{kind} ({calls})", why])
     text = _wrapped(["convention", "tool", "prints", "called"], rows, right=(2,))
     reasons = _wrapped(["convention", "more", "calls", "because"], lines, right=(1,))
     twin = "the canonical torch twin" if form == "twin" else f"a torch twin with {form}"
     last = f"of {twin}; for another form (--form) a tool prints other numbers"
-    return "\n".join([text, "", reasons, *textwrap.wrap(last, WIDTH)])
+    never = _wrapped(["convention", "forgets in any network, and where users met it"], forgotten, right=())
+    return "\n".join([text, "", reasons, *textwrap.wrap(last, WIDTH), "", never])
 
 
 def formulas(model: Model, window: int, counted: Count) -> str:
