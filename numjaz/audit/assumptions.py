@@ -189,7 +189,12 @@ def value_of(cell: Cell, assumed: Assumed, resolve: Resolve) -> float:
 
 def growth_of(cell: Cell, assumed: Assumed, resolve: Resolve) -> dict[str, int]:
     """In which power of each of a cell's symbols the counted number grows, where the other options stay."""
-    counted = {"macs": _macs, "activations": _numbers, "parameters": _parameters}[assumed["counts"]]
+    kinds: dict[str, Callable[[Model, Assumed], int]] = {
+        "macs": _macs,
+        "activations": _numbers,
+        "parameters": _parameters,
+    }
+    counted = kinds[assumed["counts"]]
     found = {}
     for symbol, option in cell.symbols.items():
         name = own_name(option)
