@@ -1,0 +1,259 @@
+"""What rounding alone can do: an array that carries, beside each value, how far a rounded computation may be from it.
+
+`Rounded` is a complex array: its real part is the value in float64, its imaginary part the bound. Whatever only moves
+numbers (slices, shapes, zeros around) moves both parts as it is; whatever computes goes through the rules below. So a
+layer's own equations, run on such arrays, give the error budget of that layer, and no layer is described twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numjaz.layers import Array
+
+UNITS = {"float32": 2.0**-24, "float16": 2.0**-11}
+"""Half a unit in the last place of 1: the largest relative error of one rounded operation."""
+SUM: Any = np.add.reduce
+LARGEST: Any = np.maximum.reduce
+FUNCTION = 16.0  # times that: 8 units in the last place, which exp, tanh, … of any framework on a CPU stay within
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How the other side computes.
+
+    Attributes
+    ----------
+    unit : float
+        Of `UNITS`.
+    terms : int
+        Into how many terms a layer's products may be summed at once: frameworks add biases and a recurrent layer's two
+        products in orders of their own.
+    expected : bool
+        Whether the imaginary part is the standard deviation of independent errors rather than a bound.
+    """
+
+    unit: float = UNITS["float32"]
+    terms: int = 0
+    expected: bool = False
+
+
+_ARITHMETIC: ContextVar[Arithmetic] = ContextVar("arithmetic", default=Arithmetic())  # noqa: B039  it is frozen
+
+
+@contextmanager
+def arithmetic(kind: Arithmetic) -> Iterator[None]:
+    """The arithmetic of what is computed inside."""
+    token = _ARITHMETIC.set(kind)
+    try:
+        yield
+    finally:
+        _ARITHMETIC.reset(token)
+
+
+class Rounded(np.ndarray[Any, np.dtype[np.complex128]]):
+    """Values and, as their imaginary parts, how far from them a rounded computation may be."""
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
+        values, errors = zip(*(_parts(x) for x in inputs), strict=True)
+        name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+        if name in PREDICATES:
+            return PREDICATES[name](*values)
+        if name not in RULES:
+            raise NotImplementedError(f"no rule for the rounding of {name}")
+        with np.errstate(all="ignore"):
+            made = rounded(*RULES[name](*values, *errors, **{k: v for k, v in options.items() if k in REDUCED}))
+        if out is not None:
+            out[0][...] = made
+            return out[0]
+        return made
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        if function in FUNCTIONS:
+            with np.errstate(all="ignore"):
+                return FUNCTIONS[function](*args, **options)
+        made = function(*map(_bare, args), **{name: _bare(value) for name, value in options.items()})
+        return made.view(Rounded) if isinstance(made, np.ndarray) and made.dtype == np.complex128 else made
+
+
+def rounded(values: Any, errors: Any = 0.0) -> Rounded:
+    """Values with these errors; without, numbers that both sides hold exactly."""
+    made = np.empty(np.broadcast_shapes(np.shape(values), np.shape(errors)), np.complex128)
+    made.real, made.imag = values, np.where(np.isnan(errors), np.inf, errors)  # 0 times infinity: nothing is known
+    return made.view(Rounded)
+
+
+def _parts(x: Any) -> tuple[Array, Array]:
+    """Values and errors; a constant's is what the other side's dtype cannot hold of it."""
+    bare = np.asarray(_bare(x))
+    if isinstance(x, Rounded):
+        return bare.real, bare.imag
+    value = bare.real.astype(np.float64)
+    if bare.dtype.kind == "c":  # cast to a tensor's dtype, and perhaps computed with since
+        return value, 4 * _ARITHMETIC.get().unit * np.abs(value)
+    held = value if bare.dtype.kind in "biu" else value.astype(np.float32).astype(np.float64)
+    return value, np.abs(held - value)
+
+
+def _bare(x: Any) -> Any:
+    if isinstance(x, (list, tuple)):
+        return type(x)(map(_bare, x))
+    return x.view(np.ndarray) if isinstance(x, Rounded) else x
+
+
+Parts = tuple[Array, Array]
+
+
+def _once(value: Array, error: Array, units: float = 1.0) -> Parts:
+    """An inherited error, and the rounding of the operation itself."""
+    kind = _ARITHMETIC.get()
+    if kind.expected:  # a rounding error is spread evenly over its unit
+        return value, np.hypot(error, units * kind.unit * np.abs(value) / np.sqrt(3))
+    return value, error + units * kind.unit * (np.abs(value) + error)
+
+
+def _both(a: Array, b: Array) -> Array:
+    """Two errors at once."""
+    return np.hypot(a, b) if _ARITHMETIC.get().expected else a + b
+
+
+def _sum(a: Array, b: Array, da: Array, db: Array) -> Parts:
+    return _once(a + b, _both(da, db))
+
+
+def _difference(a: Array, b: Array, da: Array, db: Array) -> Parts:
+    return _once(a - b, _both(da, db))
+
+
+def _product(a: Array, b: Array, da: Array, db: Array) -> Parts:
+    cross = 0.0 if _ARITHMETIC.get().expected else da * db
+    return _once(a * b, _both(np.abs(a) * db, np.abs(b) * da) + cross)
+
+
+def _quotient(a: Array, b: Array, da: Array, db: Array) -> Parts:
+    value = a / b
+    room = np.abs(b) - (0.0 if _ARITHMETIC.get().expected else db)
+    error = np.where(room > 0, _both(da, np.abs(value) * db) / room, np.inf)
+    return _once(value, np.where((da == 0) & (db == 0), 0.0, error))
+
+
+def _products(a: Array, b: Array, da: Array, db: Array, product: Callable[[Array, Array], Array], terms: int) -> Parts:
+    """Sums of so many products, in whatever order they are added up."""
+    kind, value = _ARITHMETIC.get(), product(a, b)
+    if kind.expected:
+        inherited = product(a * a, db * db) + product(da * da, b * b)
+        partial = (terms / 2 + 1) * product(a * a, b * b)  # a random walk's sums, each rounded
+        return value, np.sqrt(inherited + kind.unit**2 / 3 * partial)
+    size_a, size_b = np.abs(a), np.abs(b)
+    inherited = product(size_a, db) + product(da, size_b + db)
+    return value, inherited + _gamma(max(terms, kind.terms) + 2) * product(size_a + da, size_b + db)
+
+
+def _gamma(terms: int) -> float:
+    """Higham's: the largest relative error of so many roundings."""
+    kind = _ARITHMETIC.get()
+    return terms * kind.unit / (1 - terms * kind.unit) if terms * kind.unit < 1 else np.inf
+
+
+def _matmul(a: Array, b: Array, da: Array, db: Array) -> Parts:
+    return _products(a, b, da, db, np.matmul, a.shape[-1])
+
+
+def _einsum(subscripts: str, left: Any, right: Any) -> Rounded:
+    (a, da), (b, db) = _parts(left), _parts(right)
+    first, second = subscripts.split("->")[0].split(",")
+    sizes = dict(zip(first + second, a.shape + b.shape, strict=True))
+    terms = int(np.prod([n for letter, n in sizes.items() if letter not in subscripts.split("->")[1]]))
+    return rounded(*_products(a, b, da, db, lambda x, y: np.einsum(subscripts, x, y), terms))
+
+
+def _total(a: Array, da: Array, axis: Any = None, keepdims: bool = False, **_: Any) -> Parts:
+    count = a.size // max(SUM(np.ones(a.shape), axis=axis).size, 1)
+    value = SUM(a, axis=axis, keepdims=keepdims)
+    kind = _ARITHMETIC.get()
+    if kind.expected:
+        inherited = SUM(da * da, axis=axis, keepdims=keepdims)
+        partial = (count / 2 + 1) * SUM(a * a, axis=axis, keepdims=keepdims)
+        return value, np.sqrt(inherited + kind.unit**2 / 3 * partial)
+    size = SUM(np.abs(a) + da, axis=axis, keepdims=keepdims)
+    return value, SUM(da, axis=axis, keepdims=keepdims) + _gamma(count + 1) * size
+
+
+def _largest(a: Array, da: Array, axis: Any = None, keepdims: bool = False, **_: Any) -> Parts:
+    return LARGEST(a, axis=axis, keepdims=keepdims), LARGEST(da, axis=axis, keepdims=keepdims)
+
+
+def _running(x: Any, axis: int | None = None, **_: Any) -> Rounded:
+    value, error = _parts(x)
+    count = value.shape[-1 if axis is None else axis]
+    size = np.cumsum(np.abs(value) + error, axis=axis)
+    return rounded(np.cumsum(value, axis=axis), np.cumsum(error, axis=axis) + _gamma(count + 1) * size)
+
+
+def _clip(x: Any, low: Any, high: Any) -> Rounded:
+    value, error = _parts(x)
+    return rounded(np.clip(value, low, high), error)
+
+
+def _chosen(condition: Any, yes: Any, no: Any) -> Rounded:
+    """One of two; near where the choice turns the other side may take the other one, so that both errors count."""
+    (a, da), (b, db) = _parts(yes), _parts(no)
+    both = np.maximum(np.where(np.isfinite(da), da, 0), np.where(np.isfinite(db), db, 0))
+    return rounded(np.where(condition, a, b), np.maximum(np.where(condition, da, db), both))
+
+
+def _function(function: Callable[[Array], Array], slope: Callable[[Array, Array], Array]) -> Callable[..., Parts]:
+    """A function's rule: the steepest it is within the error, and what a framework's own form of it may be off."""
+
+    def rule(a: Array, da: Array) -> Parts:
+        value = function(a)
+        inherited = np.where(da > 0, slope(a, 0 * da if _ARITHMETIC.get().expected else da) * da, 0.0)
+        return _once(value, inherited, FUNCTION)
+
+    return rule
+
+
+def _erf(x: Array) -> Array:
+    from scipy.special import erf
+
+    return np.asarray(erf(x))
+
+
+RULES: dict[str, Callable[..., Parts]] = {
+    "add": _sum,
+    "subtract": _difference,
+    "multiply": _product,
+    "divide": _quotient,
+    "matmul": _matmul,
+    "add.reduce": _total,
+    "maximum.reduce": _largest,
+    "maximum": lambda a, b, da, db: (np.maximum(a, b), np.maximum(da, db)),
+    "minimum": lambda a, b, da, db: (np.minimum(a, b), np.maximum(da, db)),
+    "negative": lambda a, da: (-a, da),
+    "absolute": lambda a, da: (np.abs(a), da),
+    "sign": lambda a, da: (np.sign(a), 0 * da),
+    "sqrt": lambda a, da: _once(np.sqrt(a), np.where(da > 0, da / (np.sqrt(np.maximum(a - da, 0)) + np.sqrt(a)), 0.0)),
+    "exp": _function(np.exp, lambda a, da: np.exp(a + da)),
+    "expm1": _function(np.expm1, lambda a, da: np.exp(a + da)),
+    "log": _function(np.log, lambda a, da: 1 / np.maximum(a - da, 0)),
+    "log1p": _function(np.log1p, lambda a, da: 1 / np.maximum(1 + a - da, 0)),
+    "tanh": _function(np.tanh, lambda a, da: 1 - np.tanh(np.maximum(np.abs(a) - da, 0)) ** 2),
+    "erf": _function(_erf, lambda a, da: 2 / np.sqrt(np.pi) * np.exp(-(np.maximum(np.abs(a) - da, 0) ** 2))),
+}
+"""What each operation makes of values and errors."""
+REDUCED = ("axis", "keepdims")
+PREDICATES: dict[str, Callable[..., Any]] = {
+    name: getattr(np, name) for name in ("greater", "greater_equal", "less", "less_equal", "equal", "isfinite")
+}
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.einsum: _einsum,
+    np.clip: _clip,
+    np.cumsum: _running,
+    np.where: _chosen,
+}
