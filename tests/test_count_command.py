@@ -243,9 +243,20 @@ def test_many_tensors_at_the_peak_are_numbered(tmp_path: Path, capsys: Capture) 
 def test_the_longest_windows(view: list[str], capsys: Capture) -> None:
     most = str(10**18)
     counted = numjaz.count(numjaz.jazbat(), window=10**18, batch=10**18).macs
-    text = printed(capsys, "jazbat", "--window", most, "--batch", most, *view)
+    windows = ["--batch", most] if view != ["--symbolic"] else []
+    text = printed(capsys, "jazbat", "--window", most, *windows, *view)
     if view != ["--memory"] and view != ["--symbolic"] and view != ["--operations"]:
         assert (str(counted) if view == ["--json"] else f"{counted:,}") in text
+
+
+def test_formulas_are_of_one_window(capsys: Capture) -> None:
+    assert main(["count", "jazbat", "--symbolic", "--batch", "8"]) == 2
+    assert "--symbolic: formulas are of one window" in capsys.readouterr().err
+
+
+def test_twice_a_multiply_accumulate_is_a_reason(capsys: Capture) -> None:
+    lines = printed(capsys, NETWORK, "--convention", "all").splitlines()
+    assert any(line.split()[:3] == ["flopcounter", "+6,955,044", "all"] for line in lines)
 
 
 def test_a_file_and_its_own_window(tmp_path: Path, capsys: Capture) -> None:

@@ -24,8 +24,8 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "model": {"nodes", "layers", "report", "formats"},  # formats and report through its lazy doors alone
     "architectures": {"model", "nodes", "layers"},
     "formats": {"model", "nodes", "layers", "architectures", "doors"},
-    "audit": {"model", "nodes", "layers", "formula", "planning", "report"},
-    "compare": {"model", "nodes", "layers", "formats"},
+    "audit": {"model", "nodes", "layers", "formula", "planning", "report", "doors"},
+    "compare": {"model", "nodes", "layers", "formats", "doors"},
     "signal": {"doors"},
     "learn": {"model", "layers", "signal"},
     "frameworks": {"model", "nodes", "layers", "formats"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,4 +22,5 @@ def build(name: str, options: Mapping[str, Any]) -> Model:
     try:
         return BUILDERS[name](**options)
     except TypeError as error:
-        raise NumjazError(f"architecture {name}: {error}") from None
+        options_of = ", ".join(inspect.signature(BUILDERS[name]).parameters)
+        raise NumjazError(f"architecture {name}: {error}; its options are {options_of}") from None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from numjaz.audit.claims import BYTES, Cell
-from numjaz.audit.conventions import NAMES
+from numjaz.audit.conventions import CONVENTIONS, NAMES
 from numjaz.audit.forms import FORMS
+from numjaz.audit.grid import DEGREE
 from numjaz.audit.growth import degree
 from numjaz.audit.inventory import SIZES, check_extent, count
 from numjaz.audit.memory import DEFINITIONS, ORDERED, memory
@@ -21,14 +24,23 @@ from numjaz.nodes import owned_parameters
 ONLY_PRINTED, ONLY_COMPUTED = "only printed", "only computed"
 Assumed = Mapping[str, Any]
 Resolve = Callable[[str, Mapping[str, Any]], Model]
-Candidates = Mapping[str, tuple[list[Any], list[Any]]]
+
+
+class Varying(NamedTuple):
+    """Other values that an assumption may have: all that are tried, the likely ones, and whether they are numbers."""
+
+    values: tuple[Any, ...]
+    likely: tuple[Any, ...]
+    whole: bool
+
 
 ASSUMED: dict[str, Any] = {
     **{"window": 256, "batch": 1, "convention": "matmul", "form": "twin", "unit": "decimal", "statistics": "counted"},
     **{"directions": "both", "head": "counted", "dtype": "float32", "definition": "liveness", "order": "given"},
-    **{"tensors": "all", "nodes": "", "format": "", "counts": "macs", "reading": "less"},
+    **{"tensors": "all", "nodes": "", "format": "", "counts": "macs", "reading": "less", "per_mac": 1},
 }
 """What is assumed where the paper says nothing; ``nodes`` is what the names of the counted nodes begin with."""
+AMBIGUOUS = {"kB": 1, "KB": 1, "MB": 2, "GB": 3}  # units that may be taken for KiB, …, and powers of 1,024
 CHOICES: dict[str, tuple[Any, ...]] = {
     "convention": NAMES,
     "form": tuple(FORMS),
@@ -41,6 +53,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "order": ("given", "best"),
     "counts": ("macs", "parameters", "activations"),
     "reading": ("less", "share"),
+    "per_mac": (1, 2),
 }
 """The assumptions that are one of a few, by name."""
 LIKELY: dict[str, tuple[Any, ...]] = {
@@ -55,13 +68,13 @@ LIKELY: dict[str, tuple[Any, ...]] = {
     "batch": (1, 2, 8, 16, 32, 64),
     "hop": (1, 2, 4, 8, 16, 32, 64, 128, 256),
 }
-"""Values that are tried together with other assumptions, beside those that stand in the paper's own cells."""
-ALONE: dict[str, tuple[Any, ...]] = {
+"""The usual values of options, beside those that stand in the paper's own cells."""
+RANGES: dict[str, tuple[Any, ...]] = {
     "window": tuple(sorted({*range(8, 513, 8), *range(10, 513, 10), *range(25, 513, 25), 600, 640, 768, 1000, 1024})),
     "batch": (*range(1, 33), 64, 100, 128, 256, 512),
     "hop": tuple(range(1, 513)),
 }
-"""Values that are tried where nothing else is assumed; of any other whole number `WHOLE`."""
+"""All that are tried; of any other whole number `WHOLE`."""
 WHOLE = (*range(1, 65), *range(72, 257, 8), 300, 384, 512)
 FURTHEST = 4  # times the largest of the likely values
 SYNONYMS = {
@@ -70,9 +83,11 @@ SYNONYMS = {
 }
 ON_NUMBERS = ("nodes", "statistics", "directions", "head")
 MATTERS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("macs", "flops"), ("nodes", "convention", "form", "window", "batch", "directions", "head")),
+    **dict.fromkeys(
+        ("macs", "flops"), ("nodes", "convention", "per_mac", "form", "window", "batch", "directions", "head")
+    ),
     "parameters": ON_NUMBERS,
-    "trainable": ("nodes", "directions", "head"),
+    "trainable": ON_NUMBERS,
     "model_bytes": (*ON_NUMBERS, "dtype", "unit"),
     "file_bytes": ("format", "unit"),
     "peak_bytes": ("definition", "order", "window", "batch", "dtype", "unit"),
@@ -96,7 +111,11 @@ def varied(cell: Cell) -> list[str]:
     """What may vary in a cell and bears on it, each once and by its own name."""
     names = dict.fromkeys(map(own_name, cell.may_vary))
     matter, network = MATTERS.get(cell.quantity, ()), cell.quantity in BUILT
-    return [name for name in names if name in matter or (network and _of_builder(name))]
+    return [
+        name
+        for name in names
+        if (name in matter or (network and _of_builder(name))) and not (name == "unit" and cell.unit not in AMBIGUOUS)
+    ]
 
 
 def _of_builder(name: str) -> bool:
@@ -106,8 +125,15 @@ def _of_builder(name: str) -> bool:
 
 def baseline(cell: Cell) -> dict[str, Any]:
     """A cell's assumptions under the paper's own options."""
-    own = {own_name(name): value for name, value in cell.options.items()}
-    return {**ASSUMED, **({"hop": cell.hop} if cell.hop else {}), **own}
+    stated = {own_name(name): value for name, value in cell.options.items()}
+    if len(stated) < len(cell.options):
+        raise NumjazError(f"cell {cell.id!r}: the options {', '.join(cell.options)} state one thing twice")
+    own: dict[str, Any] = {"hop": cell.hop} if cell.hop else {}
+    if cell.quantity == "trainable":
+        own["statistics"] = "left out"
+    if cell.quantity == "flops":
+        own["per_mac"] = 2
+    return {**ASSUMED, **own, **stated}
 
 
 def check_varied(cells: Sequence[Cell], cell: Cell) -> None:
@@ -119,21 +145,33 @@ def check_varied(cells: Sequence[Cell], cell: Cell) -> None:
             raise NumjazError(f"cell {cell.id!r}: {why}")
 
 
-def candidates(cells: Sequence[Cell], cell: Cell, resolve: Resolve) -> Candidates:
-    """Other values of all that may vary in a cell: those tried alone, and those tried together with others."""
+def candidates(cells: Sequence[Cell], cell: Cell, resolve: Resolve) -> dict[str, Varying]:
+    """Other values of all that may vary in a cell; of an option that its network has not, none."""
     own, found = baseline(cell), {}
     for name in varied(cell):
         if name in CHOICES:
-            alone = together = CHOICES[name]
+            likely = values = CHOICES[name]
         elif name == "tensors":
-            alone = together = tuple(selections(_network(cell, own, resolve), own))
+            likely = values = tuple(selections(_network(cell, own, resolve), own))
         else:
-            alone = together = _likely(cells, name)
-            if all(type(value) is int for value in together):
-                alone += ALONE.get(name, tuple(n for n in WHOLE if n <= FURTHEST * max(together)))
-        others = [[v for v in dict.fromkeys(values) if v != own.get(name)] for values in (alone, together)]
-        found[name] = (others[0], others[1])
-    return found
+            likely = values = _likely(cells, name)
+            if all(type(value) is int for value in likely):
+                values += RANGES.get(name, tuple(n for n in WHOLE if n <= FURTHEST * max(likely)))
+            if _of_builder(name) and cell.quantity in OF_A_NETWORK and not _has(cell, name, likely, own, resolve):
+                continue
+        left = [tuple(v for v in dict.fromkeys(each) if v != own.get(name)) for each in (values, likely)]
+        whole = len(left[0]) > DEGREE + 1 and all(type(value) is int for value in left[0])
+        found[name] = Varying(tuple(sorted(left[0])) if whole else left[0], left[1], whole)
+    return {name: each for name, each in found.items() if each.values}
+
+
+def _has(cell: Cell, name: str, values: Sequence[Any], own: Assumed, resolve: Resolve) -> bool:
+    """Whether the cell's network has the option."""
+    for value in values:
+        with suppress(NumjazError):
+            _network(cell, {**own, name: value}, resolve)
+            return True
+    return False
 
 
 def _likely(cells: Sequence[Cell], name: str) -> tuple[Any, ...]:
@@ -165,6 +203,8 @@ def value_of(cell: Cell, assumed: Assumed, resolve: Resolve) -> float:
         return windows
     if cell.quantity not in OF_A_NETWORK or (cell.quantity == "file_bytes" and not assumed["format"]):
         raise NumjazError(ONLY_PRINTED)
+    if not cell.model:  # another paper's network, say
+        raise NumjazError(ONLY_PRINTED)
     model = _network(cell, assumed, resolve)
     check_extent(model, assumed["window"], assumed["batch"])
     _check_nodes(model, assumed["nodes"])
@@ -181,8 +221,9 @@ def value_of(cell: Cell, assumed: Assumed, resolve: Resolve) -> float:
         held = memory(model, assumed["definition"], assumed["window"], assumed["batch"], assumed["dtype"], order)
         return _in_units(held.peak_bytes, cell, assumed)
     if cell.quantity in ("macs", "flops"):
-        return _macs(model, assumed) * (2 if cell.quantity == "flops" else 1)
-    trainable = cell.quantity == "trainable" or assumed["statistics"] == "left out"
+        tool = CONVENTIONS.get(assumed["convention"])
+        return _macs(model, assumed) * (1 if tool and tool.flops else assumed["per_mac"])
+    trainable = assumed["statistics"] == "left out"
     numbers = _parameters(model, assumed, trainable)
     return _in_units(numbers * SIZES[assumed["dtype"]], cell, assumed) if cell.quantity == "model_bytes" else numbers
 
@@ -251,7 +292,8 @@ def _head(model: Model) -> str:
 
 
 def _file_bytes(model: Model, format: str) -> int:
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what the format has no place for
         path = Path(folder) / "model"
         model.save(path, format)
         return path.stat().st_size
@@ -293,5 +335,4 @@ def _choices(sizes: list[tuple[int, int]]) -> Iterable[list[tuple[int, int]]]:
 
 def _in_units(size: float, cell: Cell, assumed: Assumed) -> float:
     """Bytes in what KB, or MB, is taken for."""
-    power = {"KB": 1, "MB": 2, "GB": 3}.get(cell.unit, 0)
-    return size * (1000 / 1024) ** power if assumed["unit"] == "binary" else size
+    return size * (1000 / 1024) ** AMBIGUOUS.get(cell.unit, 0) if assumed["unit"] == "binary" else size

@@ -7,14 +7,16 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from numjaz.audit.growth import degrees_of
+from numjaz.doors.regular import open_regular
 from numjaz.errors import NumjazError
 
 MAX_BYTES = 1 << 20
-NOTHING = "-"  # printed: a cell that is only computed, for a ratio
+NOTHING = ("-", "–", "—")  # printed: a cell that is only computed, for a ratio
 QUANTITIES = {
     "macs": "multiply-accumulates, by the convention that is assumed",
     "flops": "twice that",
@@ -31,9 +33,19 @@ QUANTITIES = {
     "growth": 'a formula in O(…): needs symbols = { T = "window", … }, what each symbol is among the options',
 }
 """What a cell can state."""
-BYTES: dict[str, float] = {"B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1024, "MiB": 1024**2}
+BYTES: dict[str, float] = {
+    "B": 1,
+    "kB": 1e3,
+    "KB": 1e3,
+    "MB": 1e6,
+    "GB": 1e9,
+    "bytes": 1,
+    "KiB": 1024,
+    "MiB": 1024**2,
+    "GiB": 1024**3,
+}
 PLAIN = ("MACs", "FLOPs", "parameters", "numbers", "floats", "windows", "x", "×", "")
-UNITS: dict[str, float] = {**dict.fromkeys(PLAIN, 1), **BYTES, "ms": 1, "s": 1, "%": 0.01}
+UNITS: dict[str, float | Fraction] = {**dict.fromkeys(PLAIN, 1), **BYTES, "ms": 1, "s": 1, "%": Fraction(1, 100)}
 """What a printed number is multiplied by. KB may mean KiB as well, and MB MiB: that is an assumption."""
 FITTING: dict[str, tuple[str, ...]] = {
     "macs": ("MACs", "FLOPs", ""),  # many a paper calls multiply-accumulates FLOPs
@@ -50,11 +62,29 @@ FITTING: dict[str, tuple[str, ...]] = {
 COUNTED = ("macs", "flops", "parameters", "trainable", "activations", "windows", "sum")
 SPACES = "\u00a0\u2009\u202f"  # that papers set between thousands: no-break, thin, narrow
 RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-FIGURE = r"(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+FIGURE = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 NUMBER = re.compile(
-    rf"(?P<about>≈|~|∼|about|<|≤|>|≥)?\s*(?P<low>{FIGURE})(?:\s*(?:[–-]|to)\s*(?P<high>{FIGURE}))?"
-    r"\s*(?:[×x·*]\s*10\s*\^?(?P<power>[-+]?\d+))?\s*(?P<scale>[kKMG]?)(?P<rest>[^\d.,]*)"
+    rf"(?P<about>≈|~|∼|about|<|≤|>|≥)?\s*(?P<low>{FIGURE})(?:\s*[kKMG]?\s*(?:[–-]|to)\s*(?P<high>{FIGURE}))?"
+    r"\s*(?:[×x·*]\s*10\s*\^?(?P<power>[-+]?\d+))?\s*(?P<scale>[kKMG]?)\s*(?P<rest>\D*)"
 )
+WORDS = (
+    "",
+    "x",
+    "×",
+    "%",
+    "MACs",
+    "MAC",
+    "FLOPs",
+    "FLOPS",
+    "OPs",
+    "ops",
+    "params",
+    "parameters",
+    "floats",
+    "numbers",
+    "windows",
+)
+"""What may stand behind a number; a unit of bytes or of time too, where it is the cell's own."""
 
 
 class Printed(NamedTuple):
@@ -90,7 +120,8 @@ class Cell:
     @property
     def number(self) -> Printed:
         """The printed number in plain units; `NumjazError` for a formula."""
-        return printed_number(self.printed, UNITS[self.unit], counted=self.quantity in COUNTED)
+        counted = self.quantity in COUNTED or self.unit == "B"
+        return printed_number(bare_number(self.printed, self.unit), UNITS[self.unit], counted)
 
 
 @dataclass(frozen=True)
@@ -102,7 +133,7 @@ class Paper:
     cells: tuple[Cell, ...]
 
 
-def printed_number(text: str, unit: float = 1, counted: bool = True) -> Printed:
+def printed_number(text: str, unit: float | Fraction = 1, counted: bool = True) -> Printed:
     """What a paper prints, as a number and the numbers that its digits stand for: rounded, or cut off.
 
     Where something is ``counted`` and neither ``≈`` nor K, M or a decimal stands there, the number is whole.
@@ -118,14 +149,16 @@ def printed_number(text: str, unit: float = 1, counted: bool = True) -> Printed:
     """
     plain = re.sub(rf"(?<=\d),?[ {SPACES}](?=\d{{3}}(?!\d))", "", text).translate(RAISED)
     found = NUMBER.fullmatch(plain.strip().strip(SPACES))
-    if not found:
+    if not found or found["rest"].strip() not in WORDS:
         raise NumjazError(f"printed {text!r:.40} is no number")
-    about, scale = found["about"], {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}[found["scale"].upper()]
-    times = scale * 10.0 ** int(found["power"] or 0) * unit
+    about, scale = found["about"], {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}[found["scale"].upper()]
+    times = scale * Fraction(10) ** int(found["power"] or 0) * Fraction(unit)
     figures = [figure.replace(",", "") for figure in (found["low"], found["high"]) if figure]
-    values = [float(figure) * times for figure in figures]
-    if not all(map(math.isfinite, values)):
-        raise NumjazError(f"printed {text!r:.40} is no finite number")
+    try:
+        exact = [Fraction(figure) * times for figure in figures]
+        values = [float(value) for value in exact]
+    except OverflowError:
+        raise NumjazError(f"printed {text!r:.40} is no finite number") from None
     if about in ("<", "≤"):
         return Printed(values[0], 0.0, values[0], False)
     if about in (">", "≥"):
@@ -133,10 +166,20 @@ def printed_number(text: str, unit: float = 1, counted: bool = True) -> Printed:
     if len(values) > 1:
         return Printed(sum(values) / 2, values[0], math.nextafter(values[1], math.inf), False)
     digits, _, exponent = figures[0].lower().partition("e")
-    step = 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2])) * times
-    if counted and step == 1 and not (about or exponent):
+    step = Fraction(10) ** (int(exponent or 0) - len(digits.partition(".")[2])) * times
+    if counted and step == 1 and not about:
         return Printed(values[0], values[0], values[0], True)
-    return Printed(values[0], values[0] - step / 2, values[0] + step, False)
+    return Printed(values[0], float(exact[0] - step / 2), float(exact[0] + step), False)
+
+
+def bare_number(cell_printed: str, unit: str) -> str:
+    """What is printed without the unit that stands behind it; `NumjazError` where that is another one."""
+    found = re.search(r"(?<![A-Za-z])([kKMG]?i?B|bytes|ms|s|%|[x×])\s*$", cell_printed)
+    if not found:
+        return cell_printed
+    if found[1].replace("×", "x") != unit.replace("×", "x"):
+        raise NumjazError(f"printed {cell_printed!r:.40} has the unit {found[1]}, and the cell {unit or 'none'}")
+    return cell_printed[: found.start()]
 
 
 def read_claims(path: str | Path) -> Paper:
@@ -148,13 +191,10 @@ def read_claims(path: str | Path) -> Paper:
         One line that names the file's line and key: not TOML, a key that is not known, one that is missing, a value of
         the wrong kind, a cell that stands twice.
     """
-    source = Path(path)
-    try:
-        data = source.read_bytes()
-    except OSError as error:
-        raise NumjazError(f"{path}: {error.strerror or error}") from None
+    with open_regular(path) as file:
+        data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise NumjazError(f"{path}: {len(data):,} bytes of claims; at most {MAX_BYTES:,} are read")
+        raise NumjazError(f"{path}: at most {MAX_BYTES:,} bytes of claims are read, and there are more")
     try:
         text = data.decode("utf-8-sig")
         values = tomllib.loads(text)
@@ -197,6 +237,7 @@ CELL: dict[str, type] = {
     **dict.fromkeys(("id", "where", "quantity", "printed", "unit", "model"), str),
     **{"options": dict, "may_vary": list, "of": list, "symbols": dict, "samples": int, "window": int, "hop": int},
 }
+KINDS = {str: "text in quotes", int: "a whole number", list: "a list", dict: "a table { … }"}
 REQUIRED = ("id", "where", "quantity", "printed", "unit")
 LONGEST = {"id": 60, "where": 120, "printed": 120}
 
@@ -209,11 +250,14 @@ def _checked(
         if key not in kinds:
             raise NumjazError(f"line {at}: key {key!r:.40} of {what} is not one of {', '.join(kinds)}")
         if type(value) is not kinds[key]:
-            raise NumjazError(f"line {at}: key {key!r} of {what} must be a {kinds[key].__name__}, not {value!r:.40}")
+            raise NumjazError(f"line {at}: key {key!r} of {what} must be {KINDS[kinds[key]]}, not {value!r:.40}")
         if isinstance(value, list) and not all(isinstance(entry, str) for entry in value):
             raise NumjazError(f"line {at}: key {key!r} of {what} must be a list of texts")
         if isinstance(value, dict) and not all(_plain(entry) for entry in value.values()):
-            raise NumjazError(f"line {at}: key {key!r} of {what} holds a number that is none, or a table")
+            wrong = next(name for name, entry in value.items() if not _plain(entry))
+            raise NumjazError(
+                f"line {at}: key {key!r} of {what}: {wrong!r:.40} is neither text, a number nor true or false"
+            )
     for key in required:
         if key not in held:
             raise NumjazError(f"line {line}: {what} lacks the key {key!r}")
@@ -243,8 +287,8 @@ def _cell(held: Mapping[str, Any], head: Mapping[str, Any], line: int, text: str
     try:
         if quantity == "growth":
             degrees_of(held["printed"])
-        elif held["printed"] != NOTHING:
-            printed_number(held["printed"])
+        elif held["printed"] not in NOTHING:
+            printed_number(bare_number(held["printed"], held["unit"]))
     except NumjazError as error:
         raise wrong("printed", str(error)) from None
     if quantity == "growth" and (not held.get("symbols") or not all(type(v) is str for v in held["symbols"].values())):

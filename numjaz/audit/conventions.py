@@ -57,6 +57,7 @@ class Convention:
     functions: Mapping[str, Rule] = field(default_factory=dict)
     forgets: str = ""  # what counts as nothing and should not
     scale: int = 1
+    flops: bool = False  # whether it prints operations, two a multiply-accumulate
     cannot: Mapping[str, str] = field(default_factory=dict)  # kinds on which the tool ends, and why
 
     def calls(self, layer: Layer, shapes: Shapes, batch: Any, form: str = "twin") -> list[Call]:
@@ -182,6 +183,7 @@ CONVENTIONS: dict[str, Convention] = {
             "FLOPs",
             CALFLOPS,
             functions=CALFLOPS,
+            flops=True,
         ),
         Convention(
             "torchprofile",
@@ -210,6 +212,7 @@ CONVENTIONS: dict[str, Convention] = {
             {**CONV, "linear": MACS, "gru": MACS, "rnn": MACS},
             forgets="LSTM on a CPU with mkldnn; attention without gradients: fused operations (pytorch #126268)",
             scale=2,
+            flops=True,
         ),
         # As its manual says: a model exported by torch.onnx.export without free sizes, given to model_profile. The
         # export is TorchScript's (dynamo=False), opset 10 (the last whose shapes are constants everywhere),
@@ -229,6 +232,7 @@ CONVENTIONS: dict[str, Convention] = {
             "float operations",
             PROFILER,
             functions=PROFILER,
+            flops=True,
             forgets="all steps of a recurrent layer but one; most activations (keras-flops #18)",
         ),
     )

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from typing import Any
 
+import numpy as np
+
 from numjaz.audit.assumptions import (
     ASSUMED,
     ONLY_COMPUTED,
-    Candidates,
     Resolve,
+    Varying,
     baseline,
     candidates,
     check_varied,
@@ -21,14 +23,18 @@ from numjaz.audit.assumptions import (
     value_of,
 )
 from numjaz.audit.claims import NOTHING, Cell, Paper, Printed
+from numjaz.audit.grid import everywhere
 from numjaz.audit.growth import degrees_of, degrees_text
 from numjaz.errors import NumjazError
+from numjaz.layers import Array
 
 Value = Callable[[Cell, Mapping[str, Any]], Any]
 WITHIN = 0.02
 NEAR = 0.05  # of a printed value: what its neighbours are
 MOST = 3  # assumptions that an explanation may take
-MAX_SETS = 10_000  # sets of assumptions that a search looks at
+MAX_LOOKS = 6_000  # networks that a search counts; most sets of assumptions follow from others
+MAX_SINGLY = 600  # sets that are looked at one by one, where nothing follows
+MAX_HITS = 200  # explanations of one cell
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Judged:
 
 def reproduces(printed: Printed, value: float) -> bool:
     """Whether a value would be printed like that: rounded, or its last digits cut off."""
-    return value == printed.value or printed.low <= value < printed.high
+    return bool(reproduced_by(printed, np.asarray(value, np.float64)))
 
 
 def verdict(printed: Printed, value: float | None) -> str:
@@ -80,7 +86,7 @@ def verdict(printed: Printed, value: float | None) -> str:
     return "within" if abs(value - printed.value) <= WITHIN * abs(printed.value) else "contradicts"
 
 
-def audit(paper: Paper, resolve: Resolve) -> list[Judged]:
+def audit(paper: Paper, resolve: Resolve, waiting: Callable[[str], None] = lambda what: None) -> list[Judged]:
     """Judge every cell, and search what would explain those that are not reproduced.
 
     Parameters
@@ -89,6 +95,8 @@ def audit(paper: Paper, resolve: Resolve) -> list[Judged]:
         From `numjaz.audit.claims.read_claims`.
     resolve : callable
         Gives the `Model` of a builder's name or a path, and options; often, so that it is best `remembered`.
+    waiting : callable
+        Told which cell is looked at.
 
     Raises
     ------
@@ -99,15 +107,19 @@ def audit(paper: Paper, resolve: Resolve) -> list[Judged]:
     judged = []
     for cell in paper.cells:
         check_varied(paper.cells, cell)
-    for cell in paper.cells:
+    for k, cell in enumerate(paper.cells, start=1):
+        waiting(f"cell {k:,} of {len(paper.cells):,}: {cell.id}")
         try:
-            worth, reason = value(cell, baseline(cell)), ONLY_COMPUTED if cell.printed == NOTHING else ""
+            worth, reason = value(cell, baseline(cell)), ONLY_COMPUTED if cell.printed in NOTHING else ""
         except NumjazError as error:
             worth, reason = None, str(error)
         how = _judge(cell, worth)
         varying = candidates(paper.cells, cell, resolve) if how in ("within", "contradicts") else {}
-        found, cut = _search(cell, varying, value)
-        tried = {name: _range(alone) for name, (alone, _) in varying.items()}
+        if cell.quantity == "growth":
+            found, cut = _search_growth(cell, varying, value), False
+        else:
+            found, cut = _search(cell, varying, value)
+        tried = {name: _range(each.values) for name, each in varying.items()}
         judged.append(Judged(cell, _plain(worth), how, tuple(found), cut, reason, tried))
     explained: dict[Any, list[str]] = {}
     for each in judged:
@@ -123,21 +135,28 @@ def conflicts(paper: Paper, judged: Sequence[Judged], resolve: Resolve) -> list[
     the paper's own or one of its explanations.
     """
     value = _values(paper, resolve)
+    named: dict[str, list[Any]] = {}  # what explanations ask for
+    for each in judged:
+        for explanation in each.explanations[:1]:
+            for option, wanted in explanation.assumptions.items():
+                named.setdefault(option, []).append(wanted)
     asked: dict[str, dict[Any, list[str]]] = {}
     for each in judged:
         own = baseline(each.cell)
-        sets = [dict(e.assumptions) for e in each.explanations]
+        sets = [dict(e.assumptions) for e in each.explanations[:1]]
         sets += [{}] if each.verdict in ("exact", "rounds") else []
-        for option, (_, others) in candidates(paper.cells, each.cell, resolve).items() if sets else ():
-            if option in ASSUMED or option not in own or not others:
+        for option, varying in candidates(paper.cells, each.cell, resolve).items() if sets else ():
+            if option in ASSUMED or option == "hop":
                 continue
-            fitting = {
-                tried
-                for tried in [own[option], *others]
-                if any(_fits(each.cell, {**own, **held, option: tried}, value) for held in sets)
-            }
+            others = [*varying.likely, *named.get(option, ())]
+            rest = [{n: v for n, v in {**own, **held}.items() if n != option} for held in sets]
+            fitting = [
+                wanted
+                for wanted in dict.fromkeys([*([own[option]] if option in own else []), *others])
+                if any(_fits(each.cell, {**others_of, option: wanted}, value) for others_of in rest)
+            ]
             if len(fitting) == 1:
-                asked.setdefault(option, {}).setdefault(fitting.pop(), []).append(each.cell.id)
+                asked.setdefault(option, {}).setdefault(fitting[0], []).append(each.cell.id)
     return [
         f"{option} must be " + " and ".join(f"{value!r} ({', '.join(ids)})" for value, ids in values.items())
         for option, values in asked.items()
@@ -193,7 +212,7 @@ def _ratio(cell: Cell, values: Sequence[float], reading: str) -> float:
 
 
 def _judge(cell: Cell, worth: Any) -> str:
-    if worth is None or cell.printed == NOTHING:
+    if worth is None or cell.printed in NOTHING:
         return "not_derivable"
     if isinstance(worth, dict):
         return "exact" if _matches(cell, worth) else "contradicts"
@@ -215,43 +234,104 @@ def _fits(cell: Cell, assumed: Mapping[str, Any], value: Value) -> bool:
         return False
 
 
-def _search(cell: Cell, varying: Candidates, value: Value) -> tuple[list[Explanation], bool]:
-    """The smallest sets of other assumptions that reproduce the printed value."""
-    own, looked = baseline(cell), 0
-    likely = {name: values for name, (_, values) in varying.items()}
-    alone = {name: values for name, (values, _) in varying.items()}
-    for size, others in ((1, likely), (1, alone), *((size, likely) for size in range(2, MOST + 1))):
-        tried: list[tuple[dict[str, Any], Any]] = []
-        for chosen in _sets(others, size):
-            looked += 1
-            if looked > MAX_SETS:
-                return [], True
-            with suppress(NumjazError):
-                tried.append((chosen, value(cell, {**own, **chosen})))
-        hits = [(chosen, worth) for chosen, worth in tried if _matches(cell, worth)]
+def _search(cell: Cell, varying: Mapping[str, Varying], value: Value) -> tuple[list[Explanation], bool]:
+    """The smallest sets of other assumptions that reproduce the printed value, among all sets of that size."""
+    left = MAX_LOOKS
+
+    def looked(chosen: Mapping[str, Any]) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise _CutError
+        return value(cell, {**baseline(cell), **chosen})
+
+    for size in range(1, MOST + 1):
+        worths: list[Array] = []
+        hits: list[dict[str, Any]] = []
+        try:
+            for names in combinations(varying, size):
+                for chosen, values, axes in _tried(names, varying, looked):
+                    worths.append(values)
+                    hits += [
+                        _in_order(names, {**chosen, **{n: varying[n].values[k] for n, k in zip(axes, at, strict=True)}})
+                        for at in np.argwhere(reproduced_by(cell.number, values))
+                    ]
+        except _CutError:
+            return [], True
         if hits:
-            near, possible = _neighbours(cell, [worth for _, worth in tried])
-            return [Explanation(chosen, _plain(worth), (), near, possible) for chosen, worth in hits], False
+            near, possible = _neighbours(cell, worths)
+            hits.sort(key=lambda chosen: sum(v not in varying[n].likely for n, v in chosen.items()))
+            found = [(chosen, value(cell, {**baseline(cell), **chosen})) for chosen in hits[:MAX_HITS]]
+            return [Explanation(c, v, (), near, possible) for c, v in found if _matches(cell, v)], False
     return [], False
 
 
-def _sets(others: Mapping[str, Sequence[Any]], size: int) -> Iterator[dict[str, Any]]:
-    for names in combinations(others, size):
-        for values in product(*(others[name] for name in names)):
-            yield dict(zip(names, values, strict=True))
+def _in_order(names: Sequence[str], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: chosen[name] for name in names}
 
 
-def _neighbours(cell: Cell, values: Sequence[Any]) -> tuple[int, int]:
+class _CutError(Exception):
+    """There is more to look at than `MAX_LOOKS`."""
+
+
+def _tried(
+    names: Sequence[str], varying: Mapping[str, Varying], looked: Callable[[Mapping[str, Any]], Any]
+) -> Iterator[tuple[dict[str, Any], Array, list[str]]]:
+    """What comes of all values of these names: for each choice among the others, a grid over the whole numbers."""
+    axes = [name for name in names if varying[name].whole]
+    others = [name for name in names if not varying[name].whole]
+    for picked in product(*(varying[name].values for name in others)):
+        chosen = dict(zip(others, picked, strict=True))
+
+        def at(*numbers: int, chosen: Mapping[str, Any] = chosen) -> Any:
+            return looked({**chosen, **dict(zip(axes, numbers, strict=True))})
+
+        values = [varying[name].values for name in axes]
+        found = everywhere(at, values) if axes else None
+        if found is None:  # one by one; of several numbers, where they are many, the likely ones
+            if math.prod(map(len, values)) > MAX_SINGLY:
+                values = [varying[name].likely for name in axes]
+            shape = tuple(len(varying[name].values) for name in axes)
+            found = np.full(shape, np.nan)
+            for place in product(*values):
+                with suppress(NumjazError):
+                    where = tuple(varying[name].values.index(n) for name, n in zip(axes, place, strict=True))
+                    found[where] = at(*place)
+        yield chosen, found, axes
+
+
+def reproduced_by(printed: Printed, values: Array) -> Array:
+    """`reproduces`, for many values."""
+    exact = np.isclose(values, printed.value, rtol=1e-12, atol=0)
+    return np.asarray(exact | ((values >= printed.low) & (values < printed.high)))
+
+
+def _neighbours(cell: Cell, worths: Sequence[Array]) -> tuple[int, int]:
     """How many other values within 5 %, as the paper would print them, are among these; and how many there are."""
-    if cell.quantity == "growth":
-        return 0, 0
     printed = cell.number
     step = 1.0 if printed.whole else (printed.high - printed.low) / 1.5
     if not 0 < step < math.inf:
         step = abs(printed.value) or 1.0
     reach = max(int(abs(printed.value) * NEAR / step), 1)
-    hit = {round((value - printed.value) / step) for value in values}
-    return len({k for k in hit if 0 < abs(k) <= reach}), 2 * reach
+    values = np.concatenate([each.ravel() for each in worths])
+    steps = np.round((values[np.isfinite(values)] - printed.value) / step)
+    steps = steps[(np.abs(steps) <= reach) & (steps != 0)]
+    return len(np.unique(steps)), 2 * reach
+
+
+def _search_growth(cell: Cell, varying: Mapping[str, Varying], value: Value) -> list[Explanation]:
+    """The same for a formula, whose choices are few."""
+    for size in range(1, MOST + 1):
+        hits = []
+        for names in combinations(varying, size):
+            for picked in product(*(varying[name].values for name in names)):
+                chosen = dict(zip(names, picked, strict=True))
+                with suppress(NumjazError):
+                    worth = value(cell, {**baseline(cell), **chosen})
+                    hits += [Explanation(chosen, _plain(worth), (), 0, 0)] if _matches(cell, worth) else []
+        if hits:
+            return hits
+    return []
 
 
 def _ranked(judged: Judged, explained: Mapping[Any, list[str]]) -> Judged:

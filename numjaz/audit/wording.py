@@ -28,8 +28,8 @@ def shown(value: float | str | None, cell: Cell) -> str:
         return value
     if cell.unit == "%":
         return f"{100 * value:.2f} %"
-    if cell.quantity == "ratio":
-        return f"{value:.2f}"
+    if cell.quantity in ("ratio", "sum"):
+        return f"{value:,.{4 if cell.quantity == 'ratio' else 10}g}"
     unit = UNITS[cell.unit]
     number = f"{value:,.0f}" if unit == 1 else f"{value / unit:,.4g}"
     return f"{number} {cell.unit}" if cell.unit in BYTES else number

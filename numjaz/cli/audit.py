@@ -23,7 +23,7 @@ from numjaz.audit.inventory import count
 from numjaz.audit.pages import audit_page, network_section
 from numjaz.audit.wording import VERDICTS, because, grouped, heading, printed, reproduced, shown, summary, unexplained
 from numjaz.cli.options import parsed_architecture
-from numjaz.cli.output import json_line, note
+from numjaz.cli.output import check_page, json_line, note, waiting
 from numjaz.doors.output import whole
 from numjaz.errors import NumjazError
 from numjaz.formats import load
@@ -51,16 +51,23 @@ def execute(args: argparse.Namespace) -> int:
     if (args.claims is None) == (args.init is None):
         raise NumjazError("name a claims file, or --init MODEL")
     if args.init is not None:
+        if args.json or args.markdown or args.latex or args.html:
+            raise NumjazError("--init prints a claims file and nothing else")
         print(_empty(args.init))
         return 0
+    check_page(args.html)
     shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
     if args.claims not in shipped and not Path(args.claims).exists():
         raise NumjazError(f"{args.claims}: no such file; the claims that come with numjaz are {', '.join(shipped)}")
     path = shipped.get(args.claims, Path(args.claims))
     paper = read_claims(path)
     resolve = remembered(Networks(path.parent))
-    judged = audit(paper, resolve)
-    apart = conflicts(paper, judged, resolve)
+    try:
+        judged = audit(paper, resolve, waiting)
+        apart = conflicts(paper, judged, resolve)
+    except NumjazError as error:
+        raise NumjazError(f"{args.claims}: {error}") from None
+    waiting("")
     if args.html is not None:
         with whole(args.html) as beside:
             beside.write_text(audit_page(paper, judged, apart, _networks(judged, resolve)), encoding="utf-8")
@@ -92,12 +99,15 @@ class Networks:
             raise NumjazError("names no model")
         builder, own = parsed_architecture(model)
         if builder in BUILDERS:
+            apart = [name for name, value in own.items() if options.get(name, value) != value]
+            if apart:
+                raise NumjazError(f"{model} and the options state {apart[0]} differently")
             return build(builder, {"seed": None, **own, **options})
         if options:
             names = ", ".join(map(str, options))
             raise NumjazError(f"{model}: a file has no options, and {names} would be one of its builder's")
-        beside = self.folder / model
-        return load(beside if beside.exists() else model)
+        shipped = Path(model).name == model and not Path(model).suffix and not (self.folder / model).exists()
+        return load(model if shipped else self.folder / model)
 
 
 HEADER = ("cell", "where", "printed", "computed", "verdict")

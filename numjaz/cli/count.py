@@ -15,7 +15,7 @@ from numjaz.audit.pages import network_section
 from numjaz.audit.symbols import symbolic
 from numjaz.cli import count_views as views
 from numjaz.cli.options import add_file_options, load_file
-from numjaz.cli.output import json_line, note
+from numjaz.cli.output import check_page, json_line, note
 from numjaz.doors.output import whole
 from numjaz.errors import NumjazError
 from numjaz.layers import Input, Operations
@@ -82,6 +82,9 @@ def execute(args: argparse.Namespace) -> int:
     counted = count(model, convention, window, batch=args.batch, form=form)
     windows = "1 window" if args.batch == 1 else f"{args.batch:,} windows"
     title = f"{args.model}, {windows} of {window:,} samples"
+    check_page(args.html)
+    if args.symbolic and args.batch != 1:
+        raise NumjazError("--symbolic: formulas are of one window, without --batch")
     if args.html is not None:
         section = network_section("What each node computes and holds", model, window, args.batch)
         with whole(args.html) as beside:

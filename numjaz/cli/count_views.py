@@ -101,6 +101,9 @@ def side_by_side(model: Model, window: int, batch: int, form: str) -> str:
         if number is not None:
             rows.append([name, table_of.tool, f"{number:,}", table_of.prints])
             forgotten += [[name, table_of.forgets]] if table_of.forgets else []
+            if table_of.scale != 1:
+                more = (table_of.scale - 1) * (found["matmul"] or 0)
+                lines.append([name, f"{more:+,}", "all", f"{table_of.scale} a multiply-accumulate"])
             for kind, calls, matmul, counted, why in differences(name, model, window, batch, form):
                 lines.append([name, f"{counted - matmul:+,}", f"{kind} ({calls})", why])
     text = _wrapped(["convention", "tool", "prints", "called"], rows, right=(2,))

@@ -6,15 +6,28 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
-from numjaz.errors import printable
+from numjaz.errors import NumjazError, printable
 from numjaz.signal import Batch
 
 
 def note(text: str) -> None:
     """A line that is about the answer, not the answer."""
     print(f"note: {printable(text)}", file=sys.stderr)
+
+
+def waiting(what: str) -> None:
+    """What is being done, on standard error where that is a terminal; nothing takes the line away again."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{printable(what)[:79]}", end="", file=sys.stderr, flush=True)
+
+
+def check_page(path: str | None) -> None:
+    """Raise unless an HTML file may be written there: whatever has another ending may be somebody's input."""
+    if path is not None and Path(path).suffix.lower() not in (".html", ".htm"):
+        raise NumjazError(f"--html {path!r}: the file's name ends in .html")
 
 
 def shown(batches: Iterable[Batch], source: str) -> Iterator[Batch]:

@@ -39,7 +39,7 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     |---|---|
     | walking | 105 |
     """
-    lines = [[printable(cell).replace("|", "\\|") for cell in line] for line in (header, *rows)]
+    lines = [[printable(cell).replace("|", "\\|").replace("<", "&lt;") for cell in line] for line in (header, *rows)]
     return "\n".join(
         ["| " + " | ".join(line) + " |" for line in lines[:1]]
         + ["|" + "---|" * len(header)]
@@ -68,6 +68,9 @@ def latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _escaped(text: str) -> str:
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    special |= {"<": "$<$", ">": "$>$", "|": r"\textbar{}", "≈": r"$\approx$", "×": r"$\times$", "·": r"$\cdot$"}
+    special |= {"≤": r"$\leq$", "≥": r"$\geq$", "–": "--", "—": "---", "…": r"\ldots{}"}
+    special |= {raised: f"$^{n}$" for n, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
     return "".join(special.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)
 
 

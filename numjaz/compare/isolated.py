@@ -1,0 +1,108 @@
+"""One node alone: what it makes of recorded inputs, and how far from that rounding can lead.
+
+A recurrent layer hands its rounding on from step to step; bounds that do the same grow beyond all measure. But where
+a recording holds every step, each can be judged from the recorded one before it. Where it holds the last alone, the
+errors of single steps are followed to the end by the layer's own sensitivity, to first order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numjaz.compare.rounding import Rounded, rounded
+from numjaz.layers import GRU, LSTM, Array, Bidirectional, Layer, SimpleRNN
+from numjaz.layers.base import Arrays, Parameters, under
+
+SLACK = 1.25  # for what is beyond the first order, and for differences in the place of derivatives
+SMALL = 1e-2  # errors that the first order speaks of
+STEP = 1e-6  # of those differences
+
+
+def alone(layer: Layer, params: Parameters, inputs: Arrays, recorded: Arrays) -> tuple[Array, ...]:
+    """A layer's outputs for recorded inputs, as complex arrays: values, and bounds of rounding.
+
+    Parameters
+    ----------
+    layer : Layer
+        Any.
+    params, inputs : arrays
+        What both sides hold exactly.
+    recorded : arrays
+        The outputs of the other side, which its own later steps went on from.
+    """
+    with np.errstate(all="ignore"):
+        if isinstance(layer, (GRU, LSTM, SimpleRNN)):
+            return _recurrent(layer, params, inputs, recorded)
+        if isinstance(layer, Bidirectional) and layer.merge == "concat" and len(recorded) == 1:
+            return (_both_directions(layer, params, inputs, recorded[0]),)
+        made = layer.forward({name: rounded(a) for name, a in params.items()}, tuple(map(rounded, inputs))).outputs
+    return tuple(np.array(y, np.complex128) for y in made)
+
+
+def _both_directions(layer: Bidirectional, params: Parameters, inputs: Arrays, recorded: Array) -> Array:
+    x, width = inputs[0], layer.forward_layer.units
+    sequences = layer.forward_layer.return_sequences
+    ahead, back = recorded[..., :width], recorded[..., width:]
+    (first,) = _recurrent(layer.forward_layer, under(params, "forward"), (x,), (ahead,))
+    turned = (x[:, ::-1],)
+    (second,) = _recurrent(
+        layer.backward_layer, under(params, "backward"), turned, (back[:, ::-1] if sequences else back,)
+    )
+    return np.concatenate([first, second[:, ::-1] if sequences else second], axis=-1)
+
+
+def _recurrent(layer: Any, params: Parameters, inputs: Arrays, recorded: Arrays) -> tuple[Array, ...]:
+    """Step by step, each from what was recorded before it; or all steps, where only the last was."""
+    x, *given = inputs
+    x = x[:, ::-1] if layer.go_backwards else x
+    exact = {name: a.astype(np.float64) for name, a in params.items()}
+    held = {name: rounded(a) for name, a in params.items()}
+    state = tuple(a.astype(np.float64) for a in given) or layer.start(len(x), np.dtype(np.float64))
+    ahead = layer._projected(held, rounded(x))
+    outputs: list[Array] = []
+    if layer.return_sequences:
+        now: Any = tuple(rounded(a) for a in state)
+        for t in range(x.shape[1]):
+            now = layer._cell(held, ahead[:, t], now)
+            outputs.append(np.array(now[0], np.complex128))
+            now = (rounded(recorded[0][:, t]), *now[1:])  # an LSTM's second state stays with its own small errors
+        final = [outputs[-1], *(np.array(s, np.complex128) for s in now[1:])] if outputs else []
+        made = (np.stack(outputs, axis=1),)
+        return (*made, *final) if layer.return_state else made
+    final = _followed(layer, exact, held, x.astype(np.float64), ahead, state)
+    return (final[0], *final) if layer.return_state else (final[0],)
+
+
+def _followed(
+    layer: Any, exact: Parameters, held: dict[str, Rounded], x: Array, ahead: Rounded, state: Arrays
+) -> list[Array]:
+    """The last states, and the errors of all steps as the steps after them hand them on."""
+    units, count = layer.units, layer.STATES
+    projected = layer._projected(exact, x)
+    states, errors = [state], []
+    for t in range(x.shape[1]):
+        single = layer._cell(held, ahead[:, t], tuple(rounded(a) for a in states[-1]))
+        errors.append(np.concatenate([np.array(s).imag for s in single], axis=-1))  # (N, states units)
+        states.append(layer._cell(exact, projected[:, t], states[-1]))
+    size = units * count
+    sensitivity = np.broadcast_to(np.eye(size), (len(x), size, size))
+    total = np.zeros((len(x), size))
+    for t in range(x.shape[1] - 1, -1, -1):
+        total += np.einsum("nij,nj->ni", np.abs(sensitivity), errors[t])
+        sensitivity = sensitivity @ _jacobian(layer, exact, projected[:, t], states[t])
+    total = np.where(total < SMALL, SLACK * total, np.inf)
+    return [states[-1][k] + 1j * total[:, k * units : (k + 1) * units] for k in range(count)]
+
+
+def _jacobian(layer: Any, params: Parameters, x: Array, state: Arrays) -> Array:
+    """How the next states move with these: (N, states, states), by differences."""
+    whole = np.concatenate(state, axis=-1)  # (N, S)
+    n, size = whole.shape
+    moved = whole[:, None, :] + STEP * np.concatenate([np.eye(size), -np.eye(size)])[None]  # (N, 2S, S)
+    flat = moved.reshape(n * 2 * size, size)
+    parts = tuple(flat[:, k * layer.units : (k + 1) * layer.units] for k in range(layer.STATES))
+    after = np.concatenate(layer._cell(params, np.repeat(x, 2 * size, axis=0), parts), axis=-1)
+    after = after.reshape(n, 2 * size, size)
+    return np.asarray(np.swapaxes(after[:, :size] - after[:, size:], 1, 2) / (2 * STEP))
