@@ -13,9 +13,11 @@ import pytest
 import numjaz
 from numjaz.architectures import build
 from numjaz.audit.assumptions import ASSUMED, CHOICES, SYNONYMS
-from numjaz.audit.claims import QUANTITIES, Paper, printed_number, read_claims
-from numjaz.audit.explain import Judged, audit, conflicts, remembered, reproduces
+from numjaz.audit.claims import QUANTITIES, Paper, read_claims
+from numjaz.audit.explain import Judged, audit, conflicts, remembered
 from numjaz.audit.growth import degrees_of
+from numjaz.audit.printed import printed_number
+from numjaz.audit.search import reproduces
 from numjaz.audit.wording import VERDICTS, WEAK
 from numjaz.cli import main
 from numjaz.cli.audit import SHIPPED

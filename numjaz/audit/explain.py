@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations, product
 from typing import Any
 
-import numpy as np
-
-from numjaz.audit.assumptions import (
-    ASSUMED,
-    ONLY_COMPUTED,
-    Resolve,
-    Varying,
-    baseline,
-    candidates,
-    check_varied,
-    growth_of,
-    value_of,
-)
-from numjaz.audit.claims import NOTHING, Cell, Paper, Printed
-from numjaz.audit.grid import everywhere
-from numjaz.audit.growth import degrees_of, degrees_text
+from numjaz.audit.assumptions import ASSUMED, ONLY_COMPUTED, Resolve, baseline
+from numjaz.audit.candidates import candidates, check_varied
+from numjaz.audit.claims import NOTHING, Cell, Paper
+from numjaz.audit.printed import Printed
+from numjaz.audit.search import Explanation, Value, matches, plain, reproduces, search, search_growth
+from numjaz.audit.values import growth_of, value_of
 from numjaz.errors import NumjazError
-from numjaz.layers import Array
 
-Value = Callable[[Cell, Mapping[str, Any]], Any]
 WITHIN = 0.02
-NEAR = 0.05  # of a printed value: what its neighbours are
-MOST = 3  # assumptions that an explanation may take
-MAX_LOOKS = 6_000  # networks that a search counts; most sets of assumptions follow from others
-MAX_SINGLY = 600  # sets that are looked at one by one, where nothing follows
-MAX_HITS = 200  # explanations of one cell
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Assumptions beside the paper's own under which a cell's printed value is what is computed.
-
-    ``cells`` are all cells of the paper that they reproduce; ``neighbours`` how many other values within 5 %
-    an equally small set of assumptions would reproduce as well, of ``possible`` ones: the more, the less it means.
-    """
-
-    assumptions: Mapping[str, Any]
-    computed: float | str
-    cells: tuple[str, ...]
-    neighbours: int
-    possible: int
 
 
 @dataclass(frozen=True)
@@ -65,17 +30,12 @@ class Judged:
     tried: Mapping[str, str] = field(default_factory=dict)  # what was varied, and over which values
 
 
-def reproduces(printed: Printed, value: float) -> bool:
-    """Whether a value would be printed like that: rounded, or its last digits cut off."""
-    return bool(reproduced_by(printed, np.asarray(value, np.float64)))
-
-
 def verdict(printed: Printed, value: float | None) -> str:
     """How a computed value stands to a printed one.
 
     Examples
     --------
-    >>> from numjaz.audit.claims import printed_number
+    >>> from numjaz.audit.printed import printed_number
     >>> verdict(printed_number("6.96M"), 6_955_044), verdict(printed_number("28.55K"), 28_744)
     ('rounds', 'within')
     """
@@ -116,11 +76,11 @@ def audit(paper: Paper, resolve: Resolve, waiting: Callable[[str], None] = lambd
         how = _judge(cell, worth)
         varying = candidates(paper.cells, cell, resolve) if how in ("within", "contradicts") else {}
         if cell.quantity == "growth":
-            found, cut = _search_growth(cell, varying, value), False
+            found, cut = search_growth(cell, varying, value), False
         else:
-            found, cut = _search(cell, varying, value)
+            found, cut = search(cell, varying, value)
         tried = {name: _range(each.values) for name, each in varying.items()}
-        judged.append(Judged(cell, _plain(worth), how, tuple(found), cut, reason, tried))
+        judged.append(Judged(cell, plain(worth), how, tuple(found), cut, reason, tried))
     explained: dict[Any, list[str]] = {}
     for each in judged:
         for found_one in each.explanations:
@@ -215,123 +175,15 @@ def _judge(cell: Cell, worth: Any) -> str:
     if worth is None or cell.printed in NOTHING:
         return "not_derivable"
     if isinstance(worth, dict):
-        return "exact" if _matches(cell, worth) else "contradicts"
+        return "exact" if matches(cell, worth) else "contradicts"
     return verdict(cell.number, worth)
-
-
-def _matches(cell: Cell, worth: Any) -> bool:
-    """Whether what is computed is what is printed; of a formula, in the symbols that the cell explains."""
-    if isinstance(worth, dict):
-        printed = degrees_of(cell.printed)
-        return all(printed.get(symbol, 0) == power for symbol, power in worth.items())
-    return reproduces(cell.number, worth)
 
 
 def _fits(cell: Cell, assumed: Mapping[str, Any], value: Value) -> bool:
     try:
-        return _matches(cell, value(cell, assumed))
+        return matches(cell, value(cell, assumed))
     except NumjazError:
         return False
-
-
-def _search(cell: Cell, varying: Mapping[str, Varying], value: Value) -> tuple[list[Explanation], bool]:
-    """The smallest sets of other assumptions that reproduce the printed value, among all sets of that size."""
-    left = MAX_LOOKS
-
-    def looked(chosen: Mapping[str, Any]) -> Any:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise _CutError
-        return value(cell, {**baseline(cell), **chosen})
-
-    for size in range(1, MOST + 1):
-        worths: list[Array] = []
-        hits: list[dict[str, Any]] = []
-        try:
-            for names in combinations(varying, size):
-                for chosen, values, axes in _tried(names, varying, looked):
-                    worths.append(values)
-                    hits += [
-                        _in_order(names, {**chosen, **{n: varying[n].values[k] for n, k in zip(axes, at, strict=True)}})
-                        for at in np.argwhere(reproduced_by(cell.number, values))
-                    ]
-        except _CutError:
-            return [], True
-        if hits:
-            near, possible = _neighbours(cell, worths)
-            hits.sort(key=lambda chosen: sum(v not in varying[n].likely for n, v in chosen.items()))
-            found = [(chosen, value(cell, {**baseline(cell), **chosen})) for chosen in hits[:MAX_HITS]]
-            return [Explanation(c, v, (), near, possible) for c, v in found if _matches(cell, v)], False
-    return [], False
-
-
-def _in_order(names: Sequence[str], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: chosen[name] for name in names}
-
-
-class _CutError(Exception):
-    """There is more to look at than `MAX_LOOKS`."""
-
-
-def _tried(
-    names: Sequence[str], varying: Mapping[str, Varying], looked: Callable[[Mapping[str, Any]], Any]
-) -> Iterator[tuple[dict[str, Any], Array, list[str]]]:
-    """What comes of all values of these names: for each choice among the others, a grid over the whole numbers."""
-    axes = [name for name in names if varying[name].whole]
-    others = [name for name in names if not varying[name].whole]
-    for picked in product(*(varying[name].values for name in others)):
-        chosen = dict(zip(others, picked, strict=True))
-
-        def at(*numbers: int, chosen: Mapping[str, Any] = chosen) -> Any:
-            return looked({**chosen, **dict(zip(axes, numbers, strict=True))})
-
-        values = [varying[name].values for name in axes]
-        found = everywhere(at, values) if axes else None
-        if found is None:  # one by one; of several numbers, where they are many, the likely ones
-            if math.prod(map(len, values)) > MAX_SINGLY:
-                values = [varying[name].likely for name in axes]
-            shape = tuple(len(varying[name].values) for name in axes)
-            found = np.full(shape, np.nan)
-            for place in product(*values):
-                with suppress(NumjazError):
-                    where = tuple(varying[name].values.index(n) for name, n in zip(axes, place, strict=True))
-                    found[where] = at(*place)
-        yield chosen, found, axes
-
-
-def reproduced_by(printed: Printed, values: Array) -> Array:
-    """`reproduces`, for many values."""
-    exact = np.isclose(values, printed.value, rtol=1e-12, atol=0)
-    return np.asarray(exact | ((values >= printed.low) & (values < printed.high)))
-
-
-def _neighbours(cell: Cell, worths: Sequence[Array]) -> tuple[int, int]:
-    """How many other values within 5 %, as the paper would print them, are among these; and how many there are."""
-    printed = cell.number
-    step = 1.0 if printed.whole else (printed.high - printed.low) / 1.5
-    if not 0 < step < math.inf:
-        step = abs(printed.value) or 1.0
-    reach = max(int(abs(printed.value) * NEAR / step), 1)
-    values = np.concatenate([each.ravel() for each in worths])
-    steps = np.round((values[np.isfinite(values)] - printed.value) / step)
-    steps = steps[(np.abs(steps) <= reach) & (steps != 0)]
-    return len(np.unique(steps)), 2 * reach
-
-
-def _search_growth(cell: Cell, varying: Mapping[str, Varying], value: Value) -> list[Explanation]:
-    """The same for a formula, whose choices are few."""
-    for size in range(1, MOST + 1):
-        hits = []
-        for names in combinations(varying, size):
-            for picked in product(*(varying[name].values for name in names)):
-                chosen = dict(zip(names, picked, strict=True))
-                with suppress(NumjazError):
-                    worth = value(cell, {**baseline(cell), **chosen})
-                    hits += [Explanation(chosen, _plain(worth), (), 0, 0)] if _matches(cell, worth) else []
-        if hits:
-            return hits
-    return []
 
 
 def _ranked(judged: Judged, explained: Mapping[Any, list[str]]) -> Judged:
@@ -339,10 +191,6 @@ def _ranked(judged: Judged, explained: Mapping[Any, list[str]]) -> Judged:
     found = [replace(e, cells=tuple(dict.fromkeys(explained[_key(e.assumptions)]))) for e in judged.explanations]
     found.sort(key=lambda e: (len(e.assumptions), -len(e.cells), e.neighbours))
     return replace(judged, explanations=tuple(found))
-
-
-def _plain(worth: Any) -> Any:
-    return degrees_text(worth) if isinstance(worth, dict) else worth
 
 
 def _range(values: Sequence[Any]) -> str:

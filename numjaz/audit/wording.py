@@ -7,7 +7,8 @@ from typing import Any
 
 from numjaz.audit.assumptions import ONLY_COMPUTED, ONLY_PRINTED
 from numjaz.audit.claims import BYTES, UNITS, Cell, Paper
-from numjaz.audit.explain import Explanation, Judged
+from numjaz.audit.explain import Judged
+from numjaz.audit.search import Explanation
 
 VERDICTS = {
     "exact": "what is printed, to the last digit",
