@@ -16,7 +16,7 @@ NUMBER = re.compile(
     rf"(?P<about>≈|~|∼|about|<|≤|>|≥)?\s*(?P<low>{FIGURE})(?:\s*[kKMG]?\s*(?:[–-]|to)\s*(?P<high>{FIGURE}))?"
     r"\s*(?:[×x·*]\s*10\s*\^?(?P<power>[-+]?\d+))?\s*(?P<scale>[kKMG]?)\s*(?P<rest>\D*)"
 )
-WORDS = ("", *"x × % MACs MAC FLOPs FLOPS OPs ops params parameters floats numbers windows".split())
+WORDS = re.compile(r"(x|×|%|MACs?|FLOP[sS]|OPs|ops|params|parameters|floats|numbers|windows)?")
 """What may stand behind a number; a unit of bytes or of time too, where it is the cell's own."""
 
 
@@ -48,7 +48,7 @@ def printed_number(text: str, unit: float | Fraction = 1, counted: bool = True) 
     """
     plain = re.sub(rf"(?<=\d),?[ {SPACES}](?=\d{{3}}(?!\d))", "", text).translate(RAISED)
     found = NUMBER.fullmatch(plain.strip().strip(SPACES))
-    if not found or found["rest"].strip() not in WORDS:
+    if not found or not WORDS.fullmatch(found["rest"].strip()):
         raise NumjazError(f"printed {text!r:.40} is no number")
     about, scale = found["about"], {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}[found["scale"].upper()]
     times = scale * Fraction(10) ** int(found["power"] or 0) * Fraction(unit)
