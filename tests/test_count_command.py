@@ -170,6 +170,8 @@ def test_each_view_is_in_the_json(capsys: Capture) -> None:
         "in_place": {"bytes": 4 * 35_328, "proved": True},
         "arena": {"bytes": 4 * 49_152, "proved": True},
     }
+    for more in ("timeline", "arena_offsets", "scratch"):
+        assert held.pop(more)
     assert held == plain
     held = json.loads(printed(capsys, NETWORK, "--sizes", "--json"))
     sizes = held.pop("sizes")
@@ -247,6 +249,21 @@ def test_the_longest_windows(view: list[str], capsys: Capture) -> None:
     text = printed(capsys, "jazbat", "--window", most, *windows, *view)
     if view != ["--memory"] and view != ["--symbolic"] and view != ["--operations"]:
         assert (str(counted) if view == ["--json"] else f"{counted:,}") in text
+
+
+def test_where_memory_goes_and_when(capsys: Capture) -> None:
+    held = json.loads(printed(capsys, NETWORK, "--memory", "--json"))
+    assert held["scratch"]["bigru"] == {"projections": 4 * 256 * 6 * 32}
+    assert held["scratch"]["module1_branch5"] == {"im2col": 4 * 256 * 5 * 10}
+    steps = held["timeline"]
+    assert [step["node"] for step in steps] == [row["node"] for row in held["rows"]]
+    assert max(step["bytes"] for step in steps) == held["memory"]["liveness"]
+    sizes = {row["node"]: row["output_bytes"] for row in held["rows"]}
+    ends = {name: at + sizes[name] for name, at in held["arena_offsets"].items()}
+    assert max(ends.values()) == held["memory"]["arena"]
+    for step in steps:  # what is alive together lies apart
+        placed = sorted((held["arena_offsets"][name], ends[name]) for name in step["tensors"])
+        assert all(end <= start for (_, end), (start, _) in pairwise(placed))
 
 
 def test_formulas_are_of_one_window(capsys: Capture) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from numjaz.audit import Count, count, memory
+from numjaz.audit import Count, count, memory, scratch
 from numjaz.audit.conventions import NAMES
 from numjaz.audit.pages import network_section
 from numjaz.audit.symbols import symbolic
@@ -63,7 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--json",
         action="store_true",
         help="one JSON object: nodes, operations, formulas and memory, whatever else is asked for; "
-        "the best orders with --memory, sizes with --sizes, every convention with --convention all",
+        "best orders, timeline, offsets in the arena and scratch with --memory, sizes with --sizes, every convention "
+        "with --convention all",
     )
 
 
@@ -98,6 +99,12 @@ def execute(args: argparse.Namespace) -> int:
             found["conventions"] = views.conventions(model, window, args.batch, form)
         if args.memory:
             found["memory_best"] = views.best_orders(model, window, args.batch)
+            found["arena_offsets"] = memory(model, "arena", window, args.batch).offsets
+            found["scratch"] = scratch(model, window, args.batch)
+            found["timeline"] = [
+                {"node": step.node, "bytes": step.bytes, "tensors": step.tensors}
+                for step in memory(model, "liveness", window, args.batch).timeline
+            ]
         if args.sizes:
             found["sizes"] = views.sizes(model, counted)
         print(json_line(found))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from numjaz.audit import CONVENTIONS, DEFINITIONS, Count, Memory, count, differences, memory
+from numjaz.audit import CONVENTIONS, DEFINITIONS, Count, Memory, count, differences, memory, scratch
 from numjaz.audit.conventions import NAMES
 from numjaz.audit.inventory import SIZES
 from numjaz.audit.memory import ORDERED
@@ -25,6 +25,10 @@ from numjaz.report import shortened, table
 
 WIDTH = 100  # columns of what is printed
 NAME = 40  # characters of a node's name, in tables
+SCRATCH = {
+    "projections": "a recurrent layer's input projections, where all are computed ahead",
+    "im2col": "a convolution's samples tap by tap, where it is one product",
+}
 LISTED = 12  # tensors at the peak; where there are more, how many
 
 
@@ -161,7 +165,17 @@ def held(model: Model, window: int, batch: int) -> str:
     names = [shortened(name, NAME, 15) for name in peak.tensors]
     rest = [f"and {len(names) - LISTED:,} more"] if len(names) > LISTED + 1 else names[LISTED:]
     last = f"float32; the liveness peak is at {shortened(peak.node, NAME, 15)}: {', '.join([*names[:LISTED], *rest])}"
-    return "\n".join([text, *textwrap.wrap(last, WIDTH, subsequent_indent="  ", break_on_hyphens=False)])
+    lines = [last]
+    for kind, what in SCRATCH.items():
+        wanted = {node: sizes[kind] for node, sizes in scratch(model, window, batch).items() if kind in sizes}
+        if wanted:
+            most = max(wanted, key=wanted.__getitem__)
+            size, name = wanted[most], shortened(most, NAME, 15)
+            lines.append(f"beside them {what}: {size // 4:,} numbers, {size / 1024:,.1f} KiB, at {name}")
+    wrapped = [
+        part for line in lines for part in textwrap.wrap(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    ]
+    return "\n".join([text, *wrapped])
 
 
 def given_orders(model: Model, window: int, batch: int) -> dict[str, Memory | None]:
