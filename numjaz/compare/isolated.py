@@ -28,7 +28,7 @@ def alone(layer: Layer, params: Parameters, inputs: Arrays, recorded: Arrays) ->
     layer : Layer
         Any.
     params, inputs : arrays
-        What both sides hold exactly.
+        What both sides hold exactly; an input may be complex as well, where it is only known with an error.
     recorded : arrays
         The outputs of the other side, which its own later steps went on from.
     """
@@ -37,8 +37,13 @@ def alone(layer: Layer, params: Parameters, inputs: Arrays, recorded: Arrays) ->
             return _recurrent(layer, params, inputs, recorded)
         if isinstance(layer, Bidirectional) and layer.merge == "concat" and len(recorded) == 1:
             return (_both_directions(layer, params, inputs, recorded[0]),)
-        made = layer.forward({name: rounded(a) for name, a in params.items()}, tuple(map(rounded, inputs))).outputs
+        made = layer.forward({name: rounded(a) for name, a in params.items()}, tuple(map(_known, inputs))).outputs
     return tuple(np.array(y, np.complex128) for y in made)
+
+
+def _known(x: Array) -> Rounded:
+    """Recorded numbers exactly; others with the errors that they carry."""
+    return rounded(x.real, x.imag) if x.dtype.kind == "c" else rounded(x)
 
 
 def _both_directions(layer: Bidirectional, params: Parameters, inputs: Arrays, recorded: Array) -> Array:
@@ -59,11 +64,11 @@ def _recurrent(layer: Any, params: Parameters, inputs: Arrays, recorded: Arrays)
     x = x[:, ::-1] if layer.go_backwards else x
     exact = {name: a.astype(np.float64) for name, a in params.items()}
     held = {name: rounded(a) for name, a in params.items()}
-    state = tuple(a.astype(np.float64) for a in given) or layer.start(len(x), np.dtype(np.float64))
-    ahead = layer._projected(held, rounded(x))
+    state = tuple(a.real.astype(np.float64) for a in given) or layer.start(len(x), np.dtype(np.float64))
+    ahead = layer._projected(held, _known(x))
     outputs: list[Array] = []
     if layer.return_sequences:
-        now: Any = tuple(rounded(a) for a in state)
+        now: Any = tuple(map(_known, given or state))
         for t in range(x.shape[1]):
             now = layer._cell(held, ahead[:, t], now)
             outputs.append(np.array(now[0], np.complex128))
@@ -71,7 +76,7 @@ def _recurrent(layer: Any, params: Parameters, inputs: Arrays, recorded: Arrays)
         final = [outputs[-1], *(np.array(s, np.complex128) for s in now[1:])] if outputs else []
         made = (np.stack(outputs, axis=1),)
         return (*made, *final) if layer.return_state else made
-    final = _followed(layer, exact, held, x.astype(np.float64), ahead, state)
+    final = _followed(layer, exact, held, x.real.astype(np.float64), ahead, state)
     return (final[0], *final) if layer.return_state else (final[0],)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from numjaz.layers import Array
 
-UNITS = {"float32": 2.0**-24, "float16": 2.0**-11}
+UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11}
 """Half a unit in the last place of 1: the largest relative error of one rounded operation."""
 SUM: Any = np.add.reduce
 LARGEST: Any = np.maximum.reduce

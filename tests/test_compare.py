@@ -1,0 +1,133 @@
+"""The first node at which two runs part: faults are found where they are, rounding and what is inherited are none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from counting_networks import NETWORKS
+
+import numjaz
+from numjaz import Model, NumjazError
+from numjaz.compare.divergence import Comparison, compare, excite, match
+from numjaz.compare.runs import Run, read_run, run_model, write_run
+from numjaz.layers import GRU, Activation, BatchNormalization, Bidirectional, Conv1D, Layer
+
+RIGHT = numjaz.jazbat(features=3, classes=6, reduction=6, units=8, modules=2)
+
+
+def edited(node: str, layer: Layer, model: Model = RIGHT) -> Model:
+    """A network with one layer typed otherwise."""
+    nodes = [replace(n, layer=layer if n.name == node else n.layer) for n in model.nodes]
+    return Model(nodes, model.parameters)
+
+
+def shifted(name: str, change: Any, model: Model = RIGHT) -> Model:
+    """A network with one array that is another."""
+    return model.replace({name: change(model.parameters[name])})
+
+
+FAULTS: dict[str, tuple[str, Model]] = {
+    "a gate's activation": (
+        "bigru",
+        edited("bigru", Bidirectional(*(GRU(8, recurrent_activation="hard_sigmoid"),) * 2)),
+    ),
+    "one direction's kernel turned round": ("bigru", shifted("bigru/backward/kernel", lambda a: a[::-1])),
+    "epsilon": ("norm", edited("norm", BatchNormalization(1e-5))),
+    "gamma and mean": ("norm", shifted("norm/moving_mean", lambda a: a + 1e-3)),
+    "a kernel reversed in time": ("module1_branch5", shifted("module1_branch5/kernel", lambda a: a[::-1])),
+    "a missing activation": ("module2_merge", edited("module2_merge", Conv1D(64, 1, activation="linear"))),
+    "a bias forgotten": ("reduction", shifted("reduction/bias", lambda a: a + 0.02)),
+    "padding": ("module1_branch3", edited("module1_branch3", Conv1D(10, 3, "causal", "relu"))),
+    "half precision": ("module2_shortcut", shifted("module2_shortcut/kernel", lambda a: a.astype(np.float16))),
+    "classes": ("classes", shifted("classes/kernel", lambda a: a[:, ::-1])),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_where_it_is(fault: str) -> None:
+    node, wrong = FAULTS[fault]
+    found = compare(RIGHT, wrong)
+    assert (found.agree, found.node, found.cause, found.fix) == (False, node, "unknown", None)
+    assert [each.name for each in found.nodes if each.fault] == [node]  # what follows only inherits it
+    behind = [each.name for each in found.nodes]
+    later = found.nodes[behind.index(node) + 1 :]
+    assert not later or any(each.inherited for each in later)
+    assert all(each.ratio <= 1 for each in found.nodes if each.name != node)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("seed", range(3))
+def test_rounding_is_none(network: str, seed: int) -> None:
+    """Float32 in blocks and orders of BLAS's own, against the bounds of float64."""
+    model = NETWORKS[network]()
+    found = compare(model, run_model(model, excite(model, seed=seed)))
+    assert (found.agree, found.node, found.cause, found.fix) == (True, None, None, None)
+    assert len(found.nodes) == len(model.nodes) - len(model.inputs)
+
+
+def without(run: Run, *names: str) -> Run:
+    return replace(run, outputs={name: array for name, array in run.outputs.items() if name not in names})
+
+
+def test_what_nobody_recorded_is_among_the_suspects() -> None:
+    hidden = ("module1_sum", "module1_branch5_reduce", "module1_branch5")
+    right = without(run_model(RIGHT, excite(RIGHT)), *hidden)
+    assert compare(RIGHT, right).agree
+    wrong = without(run_model(FAULTS["a kernel reversed in time"][1], excite(RIGHT)), *hidden)
+    found = compare(RIGHT, wrong)
+    assert found.node == "module1_merge"
+    first = next(each for each in found.nodes if each.fault)
+    assert first.suspects == ("module1_branch5_reduce", "module1_branch5", "module1_sum", "module1_merge")
+
+
+def test_other_names_are_matched_by_place_and_shape() -> None:
+    run = run_model(RIGHT, excite(RIGHT))
+    names = {name: f"layer_{k}" for k, name in enumerate(run.outputs)}
+    other = replace(run, outputs={names[name]: array for name, array in run.outputs.items()})
+    found = compare(RIGHT, other)
+    assert found.agree
+    assert found.matched == names
+    assert match({"a": np.zeros((2, 3))}, {"b": np.zeros((2, 4))}) == {}
+    with pytest.raises(NumjazError, match="no output has the name or the shape"):
+        compare(RIGHT, replace(run, outputs={"z": np.zeros((1, 1), np.float32)}))
+
+
+def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
+    run = run_model(RIGHT, excite(RIGHT))
+    write_run(run, tmp_path / "run.npz")
+    again = read_run(tmp_path / "run.npz")
+    assert set(again.outputs) == set(run.outputs)
+    assert all(np.array_equal(again.outputs[name], array) for name, array in run.outputs.items())
+    assert compare(RIGHT, again).agree
+    RIGHT.save(tmp_path / "model.npz")
+    with pytest.raises(NumjazError, match="holds no recorded run"):
+        read_run(tmp_path / "model.npz")
+
+
+def test_a_number_that_is_none_is_a_fault() -> None:
+    run = run_model(RIGHT, excite(RIGHT))
+    spoiled = run.outputs["norm"].copy()
+    spoiled[0, 0, 0] = np.nan
+    found: Comparison = compare(RIGHT, replace(run, outputs={**run.outputs, "norm": spoiled}))
+    assert (found.agree, found.node) == (False, "norm")
+    assert next(each for each in found.nodes if each.fault).where == (0, 0, 0)
+
+
+def test_double_precision_has_bounds_of_its_own() -> None:
+    x = {name: array.astype(np.float64) for name, array in excite(RIGHT).items()}
+    double = run_model(RIGHT, x)
+    found = compare(RIGHT, double)
+    assert found.agree
+    assert max(each.bound for each in found.nodes) < 1e-10
+    nudged = {**double.outputs, "norm": double.outputs["norm"] * (1 + 1e-9)}
+    assert compare(RIGHT, replace(double, outputs=nudged)).node == "norm"
+
+
+def test_activations_exchanged() -> None:
+    model = NETWORKS["activations"]()
+    wrong = edited("tanh", Activation("hard_tanh"), model)
+    assert compare(model, wrong).node == "tanh"
