@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from counting_networks import NETWORKS
 
 import numjaz
 from numjaz import Model, NumjazError
+from numjaz.cli import main
 from numjaz.compare.divergence import Comparison, compare, excite, match
 from numjaz.compare.runs import Run, read_run, run_model, write_run
 from numjaz.layers import GRU, Activation, BatchNormalization, Bidirectional, Conv1D, Layer
@@ -131,3 +133,38 @@ def test_activations_exchanged() -> None:
     model = NETWORKS["activations"]()
     wrong = edited("tanh", Activation("hard_tanh"), model)
     assert compare(model, wrong).node == "tanh"
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    node, wrong = FAULTS["epsilon"]
+    RIGHT.save(tmp_path / "right.npz")
+    wrong.save(tmp_path / "wrong.npz")
+    write_run(run_model(wrong, excite(RIGHT)), tmp_path / "run.npz")
+    right = str(tmp_path / "right.npz")
+    assert main(["check", right, right]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "the two agree: rounding explains every difference"
+    for other in ("wrong.npz", "run.npz"):
+        assert main(["check", right, str(tmp_path / other)]) == 1
+        text = capsys.readouterr().out
+        assert text.splitlines()[-1].startswith("the two part in norm: ")
+        assert max(map(len, text.splitlines())) <= 100
+        assert main(["check", right, str(tmp_path / other), "--json"]) == 1
+        held = json.loads(capsys.readouterr().out)
+        assert (held["agree"], held["node"], held["cause"], held["fix"]) == (False, node, "unknown", None)
+        assert {"name", "max_abs", "bound", "inherited"} <= set(held["nodes"][0])
+    x = np.random.default_rng(0).normal(size=(2, 50, 3)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    assert main(["check", right, right, "--input", str(tmp_path / "x.npy")]) == 0
+    for arguments, said in (
+        ([right, "--input", "x.npy"], "--input goes with two networks"),
+        ([right, str(tmp_path / "run.npz"), "--input", "x.npy"], "is a recording"),
+        ([right, right, "--input", right], "holds no array of float32"),
+        ([right, right, "--input", "nothere.npy"], "not readable as .npy"),
+        ([right, str(tmp_path / "nothere.npz")], "nothere.npz"),
+        ([right, "jazbat-watch-1d-activity"], "features"),
+    ):
+        capsys.readouterr()
+        assert main(["check", *arguments]) == 2, arguments
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert said in error

@@ -31,6 +31,7 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "frameworks": {"model", "nodes", "layers", "formats"},
     "plot": {"audit", "doors", "report"},
     "cli": {
+        "compare",
         "doors",
         "model",
         "layers",

@@ -1,6 +1,8 @@
-"""Re-run the test case that a model file carries; the exit code is 1 where the outputs differ.
+"""Check whether weights mean the same in two places; the exit code is 1 where they do not.
 
-Every file that numjaz writes carries one, in the formats that have room for it.
+FILE alone re-runs the test case that it carries: every file that numjaz writes carries one, in the formats that have
+room for it. FILE OTHER runs both on the same windows, or takes OTHER's recording, and names the first node at which
+rounding does not explain the difference. OTHER is a model file, a shipped network, or the .npz of a recorded run.
 """
 
 from __future__ import annotations
@@ -11,24 +13,108 @@ from typing import Any
 import numpy as np
 
 from numjaz.cli.options import add_file_options, load_file
-from numjaz.cli.output import json_line
+from numjaz.cli.output import json_line, note
+from numjaz.compare.divergence import Comparison, NodeDifference, compare, excite
+from numjaz.compare.runs import is_run, read_run
 from numjaz.errors import NumjazError, printable
+from numjaz.formats import load
 from numjaz.formats.description import by_name, golden_error
-from numjaz.report import table
+from numjaz.model import Model
+from numjaz.report import shortened, table
 
 TOLERANCE = 1e-5  # of the largest output: float32 rounding is some 1e-7
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("model", metavar="FILE", help="a model file")
+    parser.add_argument("model", metavar="FILE", help="a model file, or a shipped network")
+    parser.add_argument("other", metavar="OTHER", nargs="?", help="what to compare it with")
     add_file_options(parser)
+    parser.add_argument(
+        "--input", metavar="FILE.npy", help="windows (N, T, F) to run both on (default: made, to excite every unit)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def execute(args: argparse.Namespace) -> int:
     """Run the command."""
     model = load_file(args, args.model)
+    if args.other is None:
+        if args.input is not None:
+            raise NumjazError("--input goes with two networks; one alone is checked with the test case it carries")
+        return _carried(args, model)
+    recorded = is_run(args.other)
+    if recorded and args.input is not None:
+        raise NumjazError(f"--input: {args.other} is a recording, with inputs of its own")
+    if recorded:
+        found = compare(model, read_run(args.other))
+    else:
+        found = compare(model, load(args.other), _windows(args.input) if args.input else excite(model))
+    for own, there in found.matched.items():
+        note(f"{own} is compared with {there}")
+    if args.json:
+        print(json_line(_plain(found)))
+    else:
+        print(_text(found))
+    return 0 if found.agree else 1
+
+
+def _windows(path: str) -> Any:
+    try:
+        x = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise NumjazError(f"--input {path}: not readable as .npy ({' '.join(str(error).split())[:100]})") from None
+    if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.float64):
+        raise NumjazError(f"--input {path}: holds no array of float32 or float64")
+    return x
+
+
+def _text(found: Comparison) -> str:
+    rows = [
+        [shortened(each.name, 40, 15), *(f"{n:.1e}" for n in (each.max_abs, each.isolated, each.bound)), _verdict(each)]
+        for each in found.nodes
+    ]
+    text = table(["output", "differs", "by itself", "rounding: at most", "so it is"], rows, right=(1, 2, 3))
+    if found.agree:
+        return f"{text}\nthe two agree: rounding explains every difference"
+    first = next(each for each in found.nodes if each.fault)
+    place = ", ".join(f"{axis} {k}" for axis, k in zip(("window", "time", "channel"), first.where, strict=False))
+    where = f"in {first.name}" if len(first.suspects) == 1 else f"in one of {', '.join(first.suspects)}"
+    return f"{text}\nthe two part {where}: {first.ratio:,.3g} times what rounding allows, at {place}"
+
+
+def _verdict(each: NodeDifference) -> str:
+    if each.fault:
+        return "a fault"
+    return "inherited" if each.inherited else "rounding"
+
+
+def _plain(found: Comparison) -> dict[str, Any]:
+    nodes = [
+        {
+            "name": each.name,
+            "max_abs": each.max_abs,
+            "bound": each.bound,
+            "inherited": each.inherited,
+            "isolated": each.isolated,
+            "ratio": each.ratio,
+            "where": list(each.where),
+            "suspects": list(each.suspects),
+        }
+        for each in found.nodes
+    ]
+    return {
+        "agree": found.agree,
+        "node": found.node,
+        "cause": found.cause,
+        "fix": found.fix,
+        "nodes": nodes,
+        "matched": dict(found.matched),
+    }
+
+
+def _carried(args: argparse.Namespace, model: Model) -> int:
+    """The test case that the file carries."""
     errors = golden_error(model)
     if errors is None or model.golden is None:
         raise NumjazError(f"{args.model}: carries no test case; `numjaz convert` writes a file that does")

@@ -34,9 +34,9 @@ class NodeDifference:
     isolated : float
         The largest difference between what was recorded and what this node makes of the recorded inputs.
     bound : float
-        How large that may be by rounding, where it comes nearest to the bound or is furthest beyond it.
+        How large that may be by rounding, at most.
     ratio : float
-        Isolated difference over bound, there; above 1 no rounding explains it.
+        Isolated difference over bound, number by number, where it is largest; above 1 no rounding explains it.
     inherited : bool
         Whether the runs differ here although this node does what it should.
     where : tuple of int
@@ -195,7 +195,7 @@ def _difference(name: str, own: Array, there: Array, value: Array, suspects: tup
         name,
         float(difference.max()),
         float(isolated.max()),
-        float(bound[where]),
+        float(bound.max()),
         worst,
         bool(worst <= 1 and (difference > bound).any()),
         tuple(int(k) for k in where),

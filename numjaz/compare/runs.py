@@ -59,3 +59,14 @@ def read_run(path: str | Path) -> Run:
     if not inputs or not outputs:
         raise NumjazError(f"{path}: holds no recorded run: arrays named {INPUT}… and {OUTPUT}…")
     return Run(str(path), inputs, outputs)
+
+
+def is_run(path: str | Path) -> bool:
+    """Whether a file is a recording, told from what it holds."""
+    if not Path(path).is_file():
+        return False
+    try:
+        with Npz(path) as file:
+            return any(name.startswith(INPUT) for name in file.names)
+    except NumjazError:
+        return False
