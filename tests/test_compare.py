@@ -14,7 +14,8 @@ from counting_networks import NETWORKS
 import numjaz
 from numjaz import Model, NumjazError
 from numjaz.cli import main
-from numjaz.compare.divergence import Comparison, compare, excite, match
+from numjaz.compare.divergence import Comparison, compare, excite
+from numjaz.compare.matching import match
 from numjaz.compare.runs import Run, read_run, run_model, write_run
 from numjaz.layers import GRU, Activation, BatchNormalization, Bidirectional, Conv1D, Layer
 

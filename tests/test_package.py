@@ -28,7 +28,7 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "compare": {"model", "nodes", "layers", "formats", "doors"},
     "signal": {"doors"},
     "learn": {"model", "layers", "signal"},
-    "frameworks": {"model", "nodes", "layers", "formats"},
+    "frameworks": {"model", "nodes", "layers", "formats", "compare"},
     "plot": {"audit", "doors", "report"},
     "cli": {
         "compare",

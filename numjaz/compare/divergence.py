@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from difflib import SequenceMatcher
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from numjaz.compare.isolated import alone
+from numjaz.compare.matching import laid_out, match
 from numjaz.compare.rounding import UNITS, Arithmetic, arithmetic
 from numjaz.compare.runs import Run, run_model
 from numjaz.errors import NumjazError
-from numjaz.layers import Array, Input
+from numjaz.layers import Activation, Array, Conv1D, Dense, DepthwiseConv1D, Input, Layer, SeparableConv1D
 from numjaz.model import Model
 from numjaz.nodes import output_key, owned_parameters
 
@@ -140,16 +140,11 @@ def excite(model: Model, window: int | None = None, seed: int = 0) -> dict[str, 
     return made
 
 
-def match(own: Mapping[str, Array], other: Mapping[str, Array]) -> dict[str, str]:
-    """What each output is called in the other run: the same, or what stands at the same place with the same shape."""
-    found = {name: name for name in own if name in other and own[name].shape == other[name].shape}
-    rest = [name for name in own if name not in found]
-    there = [name for name in other if name not in found.values()]
-    shapes = [run[name].shape for run, names in ((own, rest), (other, there)) for name in names]
-    alike = SequenceMatcher(None, shapes[: len(rest)], shapes[len(rest) :], autojunk=False)
-    for block in alike.get_matching_blocks():
-        found |= {rest[block.a + k]: there[block.b + k] for k in range(block.size)}
-    return {name: found[name] for name in own if name in found}
+def _before(layer: Layer) -> Layer | None:
+    """The layer without the activation at its end, which many write as a step of its own."""
+    if isinstance(layer, (Conv1D, DepthwiseConv1D, SeparableConv1D, Dense)) and layer.activation != "linear":
+        return replace(layer, activation="linear")
+    return None
 
 
 def _differences(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -> list[NodeDifference]:
@@ -159,25 +154,50 @@ def _differences(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -
         raise NumjazError(f"{run.name}: recorded as {dtype}; known are {', '.join(UNITS)}")
     held: dict[str, Array] = dict(run.inputs)  # recorded, or what this side makes of what was
     behind: dict[str, tuple[str, ...]] = dict.fromkeys(run.inputs, ())  # nodes that nobody recorded
-    found = []
+    early: dict[str, tuple[Array, NodeDifference]] = {}  # recorded before the activation, as it seems
+    found: dict[str, NodeDifference] = {}
     for node in model.nodes:
         if isinstance(node.layer, Input):
             continue
         keys = [key for key in own.outputs if key == node.name or key.startswith(f"{node.name}[")]
-        inputs = tuple(held[output_key(*source)] for source in node.inputs)
-        before = tuple(dict.fromkeys(name for source in node.inputs for name in behind[output_key(*source)]))
-        recorded = tuple(run.outputs[matched[key]] if key in matched else own.outputs[key] for key in keys)
+        sources = [output_key(*source) for source in node.inputs]
+        suspects = (*dict.fromkeys(name for source in sources for name in behind[source]), node.name)
+        recorded = tuple(
+            laid_out(run.outputs[matched[key]], own.outputs[key]) if key in matched else own.outputs[key]
+            for key in keys
+        )
         params = {name: model.parameters[f"{node.owner}/{name}"] for name in owned[node.owner]}
         terms = sum(int(np.prod(a.shape[:-1])) for a in params.values())
+
+        def judged(layer: Layer, given: Mapping[str, Array]) -> tuple[tuple[Array, ...], list[NodeDifference]]:
+            inputs = tuple(given[source] for source in sources)  # noqa: B023  called at once
+            made = alone(layer, params, inputs, recorded)  # noqa: B023
+            seen = [(key, made[k], recorded[k]) for k, key in enumerate(keys) if key in matched]  # noqa: B023
+            return made, [_difference(key, own.outputs[key], there, y, suspects) for key, y, there in seen]  # noqa: B023
+
         with arithmetic(Arithmetic(UNITS[dtype], terms)):
-            made = alone(node.layer, params, inputs, recorded)
+            made, differences = judged(node.layer, held)
+            wrong = any(each.fault for each in differences)
+            missing = {source: early[source] for source in sources if source in early}
+            if wrong and missing:  # or was there no activation at all?
+                raw = {**held, **{source: there for source, (there, _) in missing.items()}}
+                other, others = judged(node.layer, raw)
+                if not any(each.fault for each in others):
+                    made, differences, wrong, held = other, others, False, raw
+                    found |= {source: fault for source, (_, fault) in missing.items()}
+            before = _before(node.layer)
+            if wrong and before is not None:
+                _, plain = judged(before, held)
+                if not any(each.fault for each in plain):
+                    early[node.name] = (recorded[0], differences[0])
+                    activation = Activation(node.layer.activation)  # type: ignore[attr-defined]
+                    (held[node.name],) = alone(activation, {}, recorded, recorded)
+                    behind[node.name], found[node.name] = (), plain[0]
+                    continue
+        found |= {each.name: each for each in differences}
         for key, value, there in zip(keys, made, recorded, strict=True):
-            if key not in matched:
-                held[key], behind[key] = value, (*before, node.name)
-                continue
-            held[key], behind[key] = there, ()
-            found.append(_difference(key, own.outputs[key], there, value, (*before, node.name)))
-    return found
+            held[key], behind[key] = (there, ()) if key in matched else (value, suspects)
+    return list(found.values())
 
 
 def _difference(name: str, own: Array, there: Array, value: Array, suspects: tuple[str, ...]) -> NodeDifference:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from numjaz.compare.rounding import Rounded, rounded
-from numjaz.layers import GRU, LSTM, Array, Bidirectional, Layer, SimpleRNN
+from numjaz.layers import GRU, LSTM, Array, BatchNormalization, Bidirectional, Layer, SimpleRNN
 from numjaz.layers.base import Arrays, Parameters, under
 
 SLACK = 1.25  # for what is beyond the first order, and for differences in the place of derivatives
@@ -37,8 +37,28 @@ def alone(layer: Layer, params: Parameters, inputs: Arrays, recorded: Arrays) ->
             return _recurrent(layer, params, inputs, recorded)
         if isinstance(layer, Bidirectional) and layer.merge == "concat" and len(recorded) == 1:
             return (_both_directions(layer, params, inputs, recorded[0]),)
-        made = layer.forward({name: rounded(a) for name, a in params.items()}, tuple(map(_known, inputs))).outputs
+        held, given = {name: rounded(a) for name, a in params.items()}, tuple(map(_known, inputs))
+        made = layer.forward(held, given).outputs
+        if isinstance(layer, BatchNormalization):
+            made = (_either(made[0], _folded(layer, held, given[0])),)
     return tuple(np.array(y, np.complex128) for y in made)
+
+
+def _folded(layer: BatchNormalization, params: dict[str, Rounded], x: Rounded) -> Any:
+    """The other form in use: x times one number a channel, plus another; its sums cancel where means are large."""
+    plain = {"moving_mean", "beta"}
+    slope = {name: rounded(np.zeros(a.shape)) if name in plain else a for name, a in params.items()}
+    (sloped,), (offset,) = (
+        layer.forward(slope, (x,)).outputs,
+        layer.forward(params, (rounded(np.zeros(x.shape)),)).outputs,
+    )
+    return sloped + offset
+
+
+def _either(made: Any, other: Any) -> Rounded:
+    """One value with the errors of whichever form errs more."""
+    a, b = (np.array(each, np.complex128) for each in (made, other))
+    return rounded(a.real, np.maximum(a.imag, b.imag))
 
 
 def _known(x: Array) -> Rounded:

@@ -219,6 +219,12 @@ def _function(function: Callable[[Array], Array], slope: Callable[[Array, Array]
     return rule
 
 
+def _less_one(a: Array, da: Array) -> Parts:
+    """`exp` less 1: some frameworks compute just that, whose rounding is that of ``exp``."""
+    _, error = _function(np.exp, lambda a, da: np.exp(a + da))(a, da)
+    return _once(np.expm1(a), error)
+
+
 def _erf(x: Array) -> Array:
     from scipy.special import erf
 
@@ -240,7 +246,7 @@ RULES: dict[str, Callable[..., Parts]] = {
     "sign": lambda a, da: (np.sign(a), 0 * da),
     "sqrt": lambda a, da: _once(np.sqrt(a), np.where(da > 0, da / (np.sqrt(np.maximum(a - da, 0)) + np.sqrt(a)), 0.0)),
     "exp": _function(np.exp, lambda a, da: np.exp(a + da)),
-    "expm1": _function(np.expm1, lambda a, da: np.exp(a + da)),
+    "expm1": _less_one,
     "log": _function(np.log, lambda a, da: 1 / np.maximum(a - da, 0)),
     "log1p": _function(np.log1p, lambda a, da: 1 / np.maximum(1 + a - da, 0)),
     "tanh": _function(np.tanh, lambda a, da: 1 - np.tanh(np.maximum(np.abs(a) - da, 0)) ** 2),
