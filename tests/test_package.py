@@ -32,6 +32,7 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "plot": {"audit", "doors", "report"},
     "cli": {
         "compare",
+        "frameworks",
         "doors",
         "model",
         "layers",

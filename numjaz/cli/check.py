@@ -8,6 +8,7 @@ rounding does not explain the difference. OTHER is a model file, a shipped netwo
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("other", metavar="OTHER", nargs="?", help="what to compare it with")
     add_file_options(parser)
     parser.add_argument(
+        "--with",
+        dest="framework",
+        metavar="NAME",
+        help="compare with the same file run by keras, torch or onnxruntime, in an interpreter of its own",
+    )
+    parser.add_argument("--python", metavar="PATH", default=sys.executable, help="that interpreter (default: this one)")
+    parser.add_argument(
+        "--factory", metavar="MODULE:FUNCTION", default="", help="what makes the torch module of a state dict"
+    )
+    parser.add_argument(
         "--input", metavar="FILE.npy", help="windows (N, T, F) to run both on (default: made, to excite every unit)"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
@@ -39,6 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Run the command."""
     model = load_file(args, args.model)
+    if args.framework is not None:
+        if args.other is not None:
+            raise NumjazError("--with takes the place of OTHER")
+        from numjaz.frameworks.serve import served
+
+        x = _windows(args.input) if args.input else excite(model)
+        given = x if isinstance(x, dict) else {model.inputs[0]: x}
+        run = served(args.framework, args.model, given, python=args.python, factory=args.factory)
+        return _told(args, compare(model, run))
     if args.other is None:
         if args.input is not None:
             raise NumjazError("--input goes with two networks; one alone is checked with the test case it carries")
@@ -50,6 +70,10 @@ def execute(args: argparse.Namespace) -> int:
         found = compare(model, read_run(args.other))
     else:
         found = compare(model, load(args.other), _windows(args.input) if args.input else excite(model))
+    return _told(args, found)
+
+
+def _told(args: argparse.Namespace, found: Comparison) -> int:
     for own, there in found.matched.items():
         note(f"{own} is compared with {there}")
     if args.json:
