@@ -94,7 +94,13 @@ def _keras(path: str, x: dict[str, Array], factory: str) -> Run:
         from numjaz.frameworks.keras import keras_model
 
         loaded = keras_model(numjaz.load(path))
-    return record(loaded, x if len(x) > 1 else next(iter(x.values())))
+    return record(loaded, _taken(x))
+
+
+def _taken(x: dict[str, Array]) -> Any:
+    """What a model is called with: the only input itself, or all by name."""
+    (first, *others) = x.values()
+    return x if others else first
 
 
 def _whole(path: str) -> bool:
@@ -122,7 +128,7 @@ def _torch(path: str, x: dict[str, Array], factory: str) -> Run:
         return Run("torch", x, {name: tensor.numpy() for name, tensor in made.items()})
     built = pkgutil.resolve_name(factory)()
     built.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
-    return record(built, x if len(x) > 1 else next(iter(x.values())))
+    return record(built, _taken(x))
 
 
 def _onnxruntime(path: str, x: dict[str, Array], factory: str) -> Run:
