@@ -38,7 +38,7 @@ class NodeDifference:
     ratio : float
         Isolated difference over bound, number by number, where it is largest; above 1 no rounding explains it.
     inherited : bool
-        Whether the runs differ here although this node does what it should.
+        Whether the runs differ here, by more than this node's own rounding, because its inputs do.
     where : tuple of int
         Window, time and channel, there.
     suspects : tuple of str
@@ -173,7 +173,8 @@ def _differences(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -
             inputs = tuple(given[source] for source in sources)  # noqa: B023  called at once
             made = alone(layer, params, inputs, recorded)  # noqa: B023
             seen = [(key, made[k], recorded[k]) for k, key in enumerate(keys) if key in matched]  # noqa: B023
-            return made, [_difference(key, own.outputs[key], there, y, suspects) for key, y, there in seen]  # noqa: B023
+            came = any(not np.array_equal(given[source], own.outputs[source]) for source in sources)  # noqa: B023
+            return made, [_difference(key, own.outputs[key], there, y, suspects, came) for key, y, there in seen]  # noqa: B023
 
         with arithmetic(Arithmetic(UNITS[dtype], terms)):
             made, differences = judged(node.layer, held)
@@ -200,7 +201,9 @@ def _differences(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -
     return list(found.values())
 
 
-def _difference(name: str, own: Array, there: Array, value: Array, suspects: tuple[str, ...]) -> NodeDifference:
+def _difference(
+    name: str, own: Array, there: Array, value: Array, suspects: tuple[str, ...], came: bool
+) -> NodeDifference:
     difference = np.abs(there.astype(np.float64) - own.astype(np.float64))
     isolated = np.abs(there.astype(np.float64) - value.real)
     bound = value.imag
@@ -217,7 +220,7 @@ def _difference(name: str, own: Array, there: Array, value: Array, suspects: tup
         float(isolated.max()),
         float(bound.max()),
         worst,
-        bool(worst <= 1 and (difference > bound).any()),
+        bool(came and worst <= 1 and (difference > bound).any()),
         tuple(int(k) for k in where),
         suspects,
     )
