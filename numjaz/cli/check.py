@@ -104,7 +104,8 @@ def _text(found: Comparison) -> str:
     first = next(each for each in found.nodes if each.fault)
     place = ", ".join(f"{axis} {k}" for axis, k in zip(("window", "time", "channel"), first.where, strict=False))
     where = f"in {first.name}" if len(first.suspects) == 1 else f"in one of {', '.join(first.suspects)}"
-    return f"{text}\nthe two part {where}: {first.ratio:,.3g} times what rounding allows, at {place}"
+    told = f"{text}\nthe two part {where}: {first.ratio:,.3g} times what rounding allows, at {place}"
+    return told + (f"\ncause: {found.cause}\nfix: {found.fix}" if found.fix else "\ncause: unknown")
 
 
 def _verdict(each: NodeDifference) -> str:

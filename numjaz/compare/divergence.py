@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from numjaz.compare.diagnosis import diagnose
 from numjaz.compare.isolated import alone
 from numjaz.compare.matching import laid_out, match
 from numjaz.compare.rounding import UNITS, Arithmetic, arithmetic
@@ -123,9 +124,35 @@ def compare(model: Model, other: Model | Run, x: Array | Mapping[str, Array] | N
     if not matched:
         raise NumjazError(f"{run.name}: no output has the name or the shape of one of the network's")
     nodes = tuple(_differences(model, own, run, matched))
-    first = next((each.name for each in nodes if each.fault), None)
+    first = next((each for each in nodes if each.fault), None)
     renamed = {name: there for name, there in matched.items() if name != there}
-    return Comparison(first is None, first, None if first is None else "unknown", None, nodes, renamed)
+    if first is None:
+        return Comparison(True, None, None, None, nodes, renamed)
+    cause, fix = _diagnosed(model, own, run, matched, first)
+    return Comparison(False, first.name, cause, fix, nodes, renamed)
+
+
+def _diagnosed(
+    model: Model, own: Run, run: Run, matched: Mapping[str, str], first: NodeDifference
+) -> tuple[str, str | None]:
+    """What a fault is, where all that its node read and made was recorded."""
+    node = next(node for node in model.nodes if node.name == first.suspects[-1])
+    sources = [output_key(*source) for source in node.inputs]
+    keys = [key for key in own.outputs if key == node.name or key.startswith(f"{node.name}[")]
+    there = {**run.inputs, **{key: laid_out(run.outputs[name], own.outputs[key]) for key, name in matched.items()}}
+    if len(first.suspects) > 1 or not all(key in there for key in (*sources, *keys)):
+        return "unknown", None
+    params = {name: model.parameters[f"{node.owner}/{name}"] for name in owned_parameters(model.nodes)[node.owner]}
+    dtype = str(next(iter(run.inputs.values())).dtype)
+    with arithmetic(Arithmetic(UNITS[dtype], _terms(params))):
+        inputs, recorded = (tuple(there[key] for key in names) for names in (sources, keys))
+        found = diagnose(node.layer, params, inputs, recorded)
+    return (" or ".join(found.causes), f"{node.name}: {found.fix}") if found else ("unknown", None)
+
+
+def _terms(params: Mapping[str, Array]) -> int:
+    """Into how many terms the products of a layer may be summed at once."""
+    return sum(int(np.prod(a.shape[:-1])) for a in params.values())
 
 
 def excite(model: Model, window: int | None = None, seed: int = 0) -> dict[str, Array]:
@@ -167,7 +194,6 @@ def _differences(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -
             for key in keys
         )
         params = {name: model.parameters[f"{node.owner}/{name}"] for name in owned[node.owner]}
-        terms = sum(int(np.prod(a.shape[:-1])) for a in params.values())
 
         def judged(layer: Layer, given: Mapping[str, Array]) -> tuple[tuple[Array, ...], list[NodeDifference]]:
             inputs = tuple(given[source] for source in sources)  # noqa: B023  called at once
@@ -176,7 +202,7 @@ def _differences(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -
             came = any(not np.array_equal(given[source], own.outputs[source]) for source in sources)  # noqa: B023
             return made, [_difference(key, own.outputs[key], there, y, suspects, came) for key, y, there in seen]  # noqa: B023
 
-        with arithmetic(Arithmetic(UNITS[dtype], terms)):
+        with arithmetic(Arithmetic(UNITS[dtype], _terms(params))):
             made, differences = judged(node.layer, held)
             wrong = any(each.fault for each in differences)
             missing = {source: early[source] for source in sources if source in early}
