@@ -28,7 +28,7 @@ def diagnose(layer: Layer, params: Parameters, inputs: Arrays, recorded: Arrays)
     """The known faults that explain a recording, or None where none does."""
     few = tuple(x[:FEW] for x in inputs), tuple(y[:FEW] for y in recorded)
     found: list[Edit] = []
-    for edit in edits(layer, params):
+    for edit in edits(layer, params, inputs):
         if _promises(edit, *few) and _explains(edit, inputs, recorded):
             found.append(edit)
     if not found:
@@ -38,10 +38,11 @@ def diagnose(layer: Layer, params: Parameters, inputs: Arrays, recorded: Arrays)
 
 def _promises(edit: Edit, inputs: Arrays, recorded: Sequence[Array]) -> bool:
     """Whether the edit comes near the recording at all, which is quickly seen."""
-    params = {name: array.astype(np.float64) for name, array in edit.params.items()}
+    made = tuple(x.real.astype(np.float64) for x in inputs)
     try:
         with np.errstate(all="ignore"):
-            made = edit.layer.forward(params, tuple(x.real.astype(np.float64) for x in inputs)).outputs
+            for layer, params in edit.steps:
+                made = layer.forward({name: a.real.astype(np.float64) for name, a in params.items()}, made).outputs
     except (NumjazError, ValueError, IndexError):  # of other shapes
         return False
     return all(
@@ -52,7 +53,9 @@ def _promises(edit: Edit, inputs: Arrays, recorded: Sequence[Array]) -> bool:
 
 def _explains(edit: Edit, inputs: Arrays, recorded: Sequence[Array]) -> bool:
     try:
-        made = alone(edit.layer, edit.params, inputs, tuple(recorded))
+        made = inputs
+        for layer, params in edit.steps:
+            made = alone(layer, params, made, tuple(recorded))
     except (NumjazError, ValueError):  # of other shapes
         return False
     return all(

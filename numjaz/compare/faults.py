@@ -19,18 +19,21 @@ from numjaz.layers import (
     Bidirectional,
     Conv1D,
     DepthwiseConv1D,
+    Flatten,
     Layer,
     LayerNormalization,
+    Permute,
     SeparableConv1D,
     SimpleRNN,
     Softmax,
 )
-from numjaz.layers.base import Parameters, under
+from numjaz.layers.base import Arrays, Parameters, under
 from numjaz.layers.functions import ACTIVATIONS
 
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 1e-2)
 GATES = {"GRU": "zrh", "LSTM": "ifco"}
 DTYPES = ("float16", "bfloat16")
+SUMMED = 2.0**-24  # the error of a sum in float32, a number
 
 
 @dataclass(frozen=True)
@@ -47,28 +50,47 @@ class Edit:
         This side's layer as the other has it.
     params : dict of str to array
         This side's arrays as the other has them.
+    before, after : Layer, optional
+        What the other side does besides, to what the layer reads or makes.
     """
 
     cause: str
     fix: str
     layer: Layer
     params: Parameters
+    before: Layer | None = None
+    after: Layer | None = None
+
+    @property
+    def steps(self) -> list[tuple[Layer, Parameters]]:
+        """All of it, in order."""
+        steps = [(self.before, {}), (self.layer, self.params), (self.after, {})]
+        return [(layer, params) for layer, params in steps if layer is not None]
 
 
-def edits(layer: Layer, params: Parameters) -> Iterator[Edit]:
-    """Every known fault that the layer could have."""
+def edits(layer: Layer, params: Parameters, inputs: Arrays = ()) -> Iterator[Edit]:
+    """Every known fault that the layer could have; ``inputs`` are recorded ones, for statistics of a batch."""
     if isinstance(layer, Bidirectional):
         yield from _directions(layer, params)
     if isinstance(layer, (GRU, LSTM, SimpleRNN)):
         yield from _cell(layer, params)
     if isinstance(layer, (BatchNormalization, LayerNormalization)):
         yield from _normalization(layer, params)
+    if isinstance(layer, BatchNormalization) and inputs:
+        yield from _batch_statistics(layer, params, inputs[0].real.astype(np.float64))
     if isinstance(layer, (Conv1D, DepthwiseConv1D, SeparableConv1D)):
         yield from _convolution(layer, params)
     if not isinstance(layer, (GRU, LSTM, SimpleRNN, Bidirectional)):
         yield from _activations(layer, params, "activation")
     if isinstance(layer, Softmax):
         yield Edit("softmax forgotten", "apply the softmax", Activation("linear"), {})
+    if isinstance(layer, Softmax) or getattr(layer, "activation", "") == "softmax":
+        yield Edit("softmax twice", "apply the softmax once", layer, params, after=Softmax())
+    if isinstance(layer, Flatten):
+        turned = "channels before time, where numjaz and Keras have time before channels"
+        yield Edit(
+            f"flattened with {turned}", "exchange the two axes before flattening", layer, params, Permute((2, 1))
+        )
     if not isinstance(layer, Bidirectional):
         yield from _arrays(layer, params)
 
@@ -191,6 +213,22 @@ def _normalization(layer: Any, params: Parameters) -> Iterator[Edit]:
     if "gamma" in params:
         plain = {**params, "gamma": np.ones_like(params["gamma"])}
         yield Edit("gamma forgotten", "multiply by gamma", layer, plain)
+
+
+def _batch_statistics(layer: BatchNormalization, params: Parameters, x: Array) -> Iterator[Edit]:
+    """Of the windows themselves in the place of the moving ones, with either variance."""
+    kept = layer.axis % x.ndim
+    axes = tuple(k for k in range(x.ndim) if k != kept)
+    count = x.size // x.shape[kept]
+    mean, variance = x.mean(axes), x.var(axes)
+    error = SUMMED * count  # of sums in float32, in whatever order
+    for of, form in (("", variance), (", unbiased", variance * count / max(count - 1, 1))):
+        there = {
+            **params,
+            "moving_mean": mean + 1j * error * np.abs(x).mean(axes),
+            "moving_variance": form + 2j * error * (x * x).mean(axes),
+        }
+        yield Edit(f"statistics of the batch{of}, not the moving ones", "call it in inference mode", layer, there)
 
 
 def _convolution(layer: Any, params: Parameters) -> Iterator[Edit]:

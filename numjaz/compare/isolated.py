@@ -28,7 +28,7 @@ def alone(layer: Layer, params: Parameters, inputs: Arrays, recorded: Arrays) ->
     layer : Layer
         Any.
     params, inputs : arrays
-        What both sides hold exactly; an input may be complex as well, where it is only known with an error.
+        What both sides hold exactly; complex ones are only known with an error.
     recorded : arrays
         The outputs of the other side, which its own later steps went on from.
     """
@@ -37,7 +37,7 @@ def alone(layer: Layer, params: Parameters, inputs: Arrays, recorded: Arrays) ->
             return _recurrent(layer, params, inputs, recorded)
         if isinstance(layer, Bidirectional) and layer.merge == "concat" and len(recorded) == 1:
             return (_both_directions(layer, params, inputs, recorded[0]),)
-        held, given = {name: rounded(a) for name, a in params.items()}, tuple(map(_known, inputs))
+        held, given = {name: _known(a) for name, a in params.items()}, tuple(map(_known, inputs))
         made = layer.forward(held, given).outputs
         if isinstance(layer, BatchNormalization):
             made = (_either(made[0], _folded(layer, held, given[0])),)

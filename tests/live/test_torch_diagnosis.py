@@ -11,6 +11,7 @@ from test_torch_compare import torch_run
 import numjaz
 from numjaz.compare.divergence import compare, excite
 from numjaz.compare.runs import Run
+from numjaz.layers import Conv1D, Dense, Flatten, Input
 
 torch = pytest.importorskip("torch")
 from numjaz.frameworks.torch import torch_module  # noqa: E402
@@ -82,6 +83,35 @@ FAULTS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
     "bias": ("reduction", lambda m: m.reduction.bias.zero_(), "bias forgotten"),
     "one weight": ("module2_shortcut", lambda m: m.module2_shortcut.weight[0, 0].mul_(1.01), "unknown"),
 }
+
+
+def test_statistics_of_the_batch() -> None:
+    """Somebody forgot ``eval()``."""
+    module, x = torch_module(MODEL), excite(MODEL)
+    module.norm.train()
+    with torch.no_grad():
+        made = module.activations({name: torch.from_numpy(array) for name, array in x.items()})
+    found = compare(MODEL, Run("torch", x, {name: tensor.numpy() for name, tensor in made.items()}))
+    assert (found.node, found.fix) == ("norm", "norm: call it in inference mode")
+    assert str(found.cause).startswith("statistics of the batch")
+
+
+def test_the_order_of_a_flattening_and_a_softmax_too_many() -> None:
+    from counting_networks import chain
+
+    model = chain(Input(3, (20,)), Conv1D(4, 3), Flatten(), Dense(5, "softmax"))
+    x = excite(model)
+    right = torch_run(model, x)
+    for node, change, cause in (
+        ("n2", lambda y: right.outputs["n1"].swapaxes(1, 2).reshape(y.shape), "flattened with channels before time"),
+        ("n3", lambda y: torch.softmax(torch.from_numpy(y), -1).numpy(), "softmax twice"),
+    ):
+        outputs = {**right.outputs, node: change(right.outputs[node])}
+        if node == "n2":  # what follows reads it
+            del outputs["n3"]
+        found = compare(model, Run("torch", x, outputs))
+        assert found.node == node
+        assert str(found.cause).startswith(cause)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
