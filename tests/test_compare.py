@@ -181,7 +181,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     np.save(tmp_path / "x.npy", x)
     assert main(["check", right, right, "--input", str(tmp_path / "x.npy")]) == 0
     for arguments, said in (
-        ([right, "--input", "x.npy"], "--input goes with two networks"),
+        ([right, "--input", "x.npy"], "--input and --html go with two networks"),
         ([right, str(tmp_path / "run.npz"), "--input", "x.npy"], "is a recording"),
         ([right, right, "--input", right], "holds no array of float32"),
         ([right, right, "--input", "nothere.npy"], "not readable as .npy"),

@@ -25,7 +25,7 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "architectures": {"model", "nodes", "layers"},
     "formats": {"model", "nodes", "layers", "architectures", "doors"},
     "audit": {"model", "nodes", "layers", "formula", "planning", "report", "doors"},
-    "compare": {"model", "nodes", "layers", "formats", "doors"},
+    "compare": {"model", "nodes", "layers", "formats", "doors", "report"},
     "signal": {"doors"},
     "learn": {"model", "layers", "signal"},
     "frameworks": {"model", "nodes", "layers", "formats", "compare"},

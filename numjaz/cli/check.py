@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from numjaz.cli.options import add_file_options, load_file
-from numjaz.cli.output import json_line, note
+from numjaz.cli.output import check_page, json_line, note
 from numjaz.compare.divergence import Comparison, NodeDifference, compare, excite
+from numjaz.compare.pages import comparison_page
 from numjaz.compare.runs import is_run, read_run
+from numjaz.doors.output import whole
 from numjaz.errors import NumjazError, printable
 from numjaz.formats import load
 from numjaz.formats.description import by_name, golden_error
@@ -44,11 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input", metavar="FILE.npy", help="windows (N, T, F) to run both on (default: made, to excite every unit)"
     )
+    parser.add_argument("--html", metavar="FILE", help="write a report too: one HTML file that needs nothing else")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def execute(args: argparse.Namespace) -> int:
     """Run the command."""
+    check_page(args.html)
     model = load_file(args, args.model)
     if args.framework is not None:
         if args.other is not None:
@@ -60,8 +64,8 @@ def execute(args: argparse.Namespace) -> int:
         run = served(args.framework, args.model, given, python=args.python, factory=args.factory)
         return _told(args, compare(model, run))
     if args.other is None:
-        if args.input is not None:
-            raise NumjazError("--input goes with two networks; one alone is checked with the test case it carries")
+        if args.input is not None or args.html is not None:
+            raise NumjazError("--input and --html go with two networks; one is checked with the test case it carries")
         return _carried(args, model)
     recorded = is_run(args.other)
     if recorded and args.input is not None:
@@ -74,6 +78,10 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _told(args: argparse.Namespace, found: Comparison) -> int:
+    if args.html is not None:
+        with whole(args.html) as beside:
+            beside.write_text(comparison_page(args.model, found), encoding="utf-8")
+        note(f"{args.html}: written")
     for own, there in found.matched.items():
         note(f"{own} is compared with {there}")
     if args.json:

@@ -19,6 +19,7 @@ from numjaz.model import Model
 from numjaz.nodes import output_key, owned_parameters
 
 WINDOWS, SCALES = 8, (0.3, 1.0, 3.0)
+PARTS = 32  # of the time, in which differences are told apart
 LENGTH = 64  # samples of generated windows, where the network takes any number
 
 
@@ -44,6 +45,9 @@ class NodeDifference:
         Window, time and channel, there.
     suspects : tuple of str
         The nodes that it may lie in: this one, and those before it that nobody recorded.
+    over_time : tuple of float
+        The largest difference between the runs in each part of the time, as a share of the largest number; one for an
+        output without time.
     """
 
     name: str
@@ -54,6 +58,7 @@ class NodeDifference:
     inherited: bool
     where: tuple[int, ...]
     suspects: tuple[str, ...]
+    over_time: tuple[float, ...]
 
     @property
     def fault(self) -> bool:
@@ -237,7 +242,7 @@ def _difference(
         ratio: Any = np.where(isolated == 0, 0.0, isolated / bound)
     ratio = np.where(np.isnan(ratio) | ~np.isfinite(there), np.inf, ratio)
     if not ratio.size:
-        return NodeDifference(name, 0.0, 0.0, 0.0, 0.0, False, (), suspects)
+        return NodeDifference(name, 0.0, 0.0, 0.0, 0.0, False, (), suspects, ())
     where = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
     worst = float(ratio[where])
     return NodeDifference(
@@ -249,4 +254,13 @@ def _difference(
         bool(came and worst <= 1 and (difference > bound).any()),
         tuple(int(k) for k in where),
         suspects,
+        _over_time(difference, own),
     )
+
+
+def _over_time(difference: Array, own: Array) -> tuple[float, ...]:
+    largest = float(np.abs(own).max()) or 1.0
+    if difference.ndim != 3:
+        return (float(difference.max()) / largest,)
+    parts = np.array_split(difference, min(PARTS, difference.shape[1]), axis=1)
+    return tuple(float(part.max()) / largest for part in parts)

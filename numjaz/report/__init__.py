@@ -12,6 +12,7 @@ from numjaz.report.html import (
     page,
     paragraph,
     section,
+    shade,
 )
 from numjaz.report.tables import latex, markdown, shortened, table
 
@@ -29,6 +30,7 @@ __all__ = [
     "page",
     "paragraph",
     "section",
+    "shade",
     "shortened",
     "table",
 ]

@@ -36,6 +36,8 @@ tbody th { font-weight: normal; }
 .bar { display: block; height: .4rem; min-width: 6rem; }
 .bar > span { display: block; height: 100%; background: var(--fill); print-color-adjust: exact;
   -webkit-print-color-adjust: exact; }
+.shade { display: inline-block; width: .55rem; height: 1.1rem; print-color-adjust: exact;
+  -webkit-print-color-adjust: exact; background: color-mix(in srgb, var(--bad) var(--share), transparent); }
 .good { color: var(--good); } .bad { color: var(--bad); } .fair { color: var(--fair); } .soft { color: var(--soft); }
 @media print { :root { --ink: #000; --soft: #333; --paper: #fff; --line: #999; --fill: #2f6f9f; --good: #0f4d22;
   --bad: #8c1d18; --fair: #5c3d00; } body { max-width: none; font-size: 9pt; } .scroll { overflow: visible; }
@@ -108,6 +110,17 @@ def bar(text: str, share: float) -> Markup:
     '640<span class="bar"><span style="width:50.0%"></span></span>'
     """
     return Markup(f'{_text(text)}<span class="bar"><span style="width:{100 * share:.1f}%"></span></span>')
+
+
+def shade(text: str, share: float) -> Markup:
+    """A cell of a heat map: its text, on a ground the darker the larger its share.
+
+    Examples
+    --------
+    >>> shade("", 0.5)
+    '<span class="shade" style="--share:50%"></span>'
+    """
+    return Markup(f'<span class="shade" style="--share:{100 * share:.0f}%">{_text(text)}</span>')
 
 
 def html_table(

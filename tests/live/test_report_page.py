@@ -23,6 +23,7 @@ LOOKS = [
     {"viewport": {"width": 800, "height": 1100}, "print": True},
 ]
 COMMANDS = {"audit": ["audit", "jazbat-net"], "count": ["count", "jazbat:reduction=6"]}
+PAGES = {**COMMANDS, "check": ["check", "jazbat-watch-1d-activity", "jazbat-watch-1d-activity"]}
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +34,10 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
-@pytest.fixture(scope="module", params=COMMANDS)
+@pytest.fixture(scope="module", params=PAGES)
 def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    assert main([*COMMANDS[request.param], "--html", str(path)]) in (0, 1)
+    assert main([*PAGES[request.param], "--html", str(path)]) in (0, 1)
     return path
 
 
@@ -95,6 +96,14 @@ def rows(page: Any, caption: str) -> dict[str, list[str]]:
 
 def test_the_tables_hold_the_numbers_of_the_text(page: Any, report: Path, capsys: pytest.CaptureFixture[str]) -> None:
     title = page.title()
+    if title.startswith("Check"):
+        main([*PAGES["check"], "--json"])
+        nodes = json.loads(capsys.readouterr().out)["nodes"]
+        shown = rows(page, "Each node")
+        assert [(name, cells[0], cells[-1]) for name, cells in shown.items()] == [
+            (node["name"], f"{node['max_abs']:.1e}", "inherited" if node["inherited"] else "rounding") for node in nodes
+        ]
+        return
     if title.startswith("Audit"):
         main([*COMMANDS["audit"], "--json"])
         cells = json.loads(capsys.readouterr().out)["cells"]

@@ -1,0 +1,71 @@
+"""Where two runs part, as an HTML page."""
+
+from __future__ import annotations
+
+import math
+
+from numjaz.compare.divergence import Comparison, NodeDifference
+from numjaz.report import Markup, bar, html_table, listing, marked, page, paragraph, section, shade
+
+LEAST, MOST = -8.0, 0.0  # powers of ten of a difference that are told apart: rounding, and all of it
+
+
+def comparison_page(name: str, found: Comparison) -> str:
+    """The page of a comparison: the verdict, every node, and the difference over nodes and time."""
+    rows = [
+        [
+            each.name,
+            f"{each.max_abs:.1e}",
+            f"{each.isolated:.1e}",
+            f"{each.bound:.1e}",
+            bar(f"{each.ratio:.3g}", min(each.ratio, 1.0) if each.ratio == each.ratio else 1.0),
+            _verdict(each),
+        ]
+        for each in found.nodes
+    ]
+    heat = [[each.name, f"{max(each.over_time, default=0.0):.1e}", _heat(each)] for each in found.nodes]
+    return page(
+        f"Check: {name}",
+        *_summary(found),
+        section(
+            "Node by node",
+            html_table(
+                "Each node on what the other side gave to it",
+                ["output", "differs", "by itself", "rounding: at most", "share of that", "so it is"],
+                rows,
+                right=(1, 2, 3, 4),
+            ),
+        ),
+        section(
+            "Over nodes and time",
+            paragraph("The largest difference in each part of the time, as a share of the output's largest number."),
+            html_table(
+                "From 1e-8, which is rounding, to 1", ["output", "largest", "from first to last"], heat, right=(1,)
+            ),
+        ),
+        *([section("Matched", listing(f"{a} is {b}" for a, b in found.matched.items()))] if found.matched else []),
+    )
+
+
+def _summary(found: Comparison) -> list[Markup]:
+    if found.agree:
+        return [paragraph(marked("The two agree", "good"), ": rounding explains every difference.")]
+    first = next(each for each in found.nodes if each.fault)
+    where = first.name if len(first.suspects) == 1 else f"one of {', '.join(first.suspects)}"
+    told = [paragraph(marked("The two part", "bad"), f" in {where}: {first.ratio:,.3g} times what rounding allows.")]
+    told.append(listing([f"cause: {found.cause}", *([f"fix: {found.fix}"] if found.fix else [])]))
+    return told
+
+
+def _verdict(each: NodeDifference) -> Markup:
+    if each.fault:
+        return marked("a fault", "bad")
+    return marked("inherited", "fair") if each.inherited else marked("rounding", "good")
+
+
+def _heat(each: NodeDifference) -> Markup:
+    shares = []
+    for difference in each.over_time:
+        power = math.log10(difference) if 0 < difference < math.inf else (LEAST if difference == 0 else MOST)
+        shares.append(min(max((power - LEAST) / (MOST - LEAST), 0.0), 1.0))
+    return Markup("".join(shade("", share) for share in shares))
