@@ -21,6 +21,8 @@ UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11}
 """Half a unit in the last place of 1: the largest relative error of one rounded operation."""
 SUM: Any = np.add.reduce
 LARGEST: Any = np.maximum.reduce
+TINY = {UNITS["float64"]: 2.0**-1022, UNITS["float32"]: 2.0**-126, UNITS["float16"]: 2.0**-24}
+"""By unit, what underflows: numbers below may lose their digits, or be taken for zero."""
 FUNCTION = 16.0  # times that: 8 units in the last place, which exp, tanh, … of any framework on a CPU stay within
 
 
@@ -115,7 +117,7 @@ def _once(value: Array, error: Array, units: float = 1.0) -> Parts:
     kind = _ARITHMETIC.get()
     if kind.expected:  # a rounding error is spread evenly over its unit
         return value, np.hypot(error, units * kind.unit * np.abs(value) / np.sqrt(3))
-    return value, error + units * kind.unit * (np.abs(value) + error)
+    return value, error + units * kind.unit * (np.abs(value) + error) + TINY[kind.unit]
 
 
 def _both(a: Array, b: Array) -> Array:
@@ -152,7 +154,8 @@ def _products(a: Array, b: Array, da: Array, db: Array, product: Callable[[Array
         return value, np.sqrt(inherited + kind.unit**2 / 3 * partial)
     size_a, size_b = np.abs(a), np.abs(b)
     inherited = product(size_a, db) + product(da, size_b + db)
-    return value, inherited + _gamma(max(terms, kind.terms) + 2) * product(size_a + da, size_b + db)
+    most = max(terms, kind.terms) + 2
+    return value, inherited + _gamma(most) * product(size_a + da, size_b + db) + most * TINY[kind.unit]
 
 
 def _gamma(terms: int) -> float:
@@ -182,7 +185,8 @@ def _total(a: Array, da: Array, axis: Any = None, keepdims: bool = False, **_: A
         partial = (count / 2 + 1) * SUM(a * a, axis=axis, keepdims=keepdims)
         return value, np.sqrt(inherited + kind.unit**2 / 3 * partial)
     size = SUM(np.abs(a) + da, axis=axis, keepdims=keepdims)
-    return value, SUM(da, axis=axis, keepdims=keepdims) + _gamma(count + 1) * size
+    lost = _gamma(count + 1) * size + count * TINY[kind.unit]
+    return value, SUM(da, axis=axis, keepdims=keepdims) + lost
 
 
 def _largest(a: Array, da: Array, axis: Any = None, keepdims: bool = False, **_: Any) -> Parts:
