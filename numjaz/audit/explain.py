@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from numjaz.audit.assumptions import ASSUMED, ONLY_COMPUTED, Resolve, baseline
+from numjaz.audit.assumptions import ASSUMED, ONLY_COMPUTED, ONLY_PRINTED, Resolve, baseline
 from numjaz.audit.candidates import candidates, check_varied
 from numjaz.audit.claims import NOTHING, Cell, Paper
 from numjaz.audit.printed import Printed
@@ -28,6 +28,11 @@ class Judged:
     cut: bool = False  # whether the search was
     reason: str = ""  # why nothing could be computed
     tried: Mapping[str, str] = field(default_factory=dict)  # what was varied, and over which values
+
+    @property
+    def failed(self) -> bool:
+        """Whether it should have been computed and could not."""
+        return bool(self.reason) and self.reason not in (ONLY_PRINTED, ONLY_COMPUTED)
 
 
 def verdict(printed: Printed, value: float | None) -> str:

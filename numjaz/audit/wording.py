@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from numjaz.audit.assumptions import ONLY_COMPUTED, ONLY_PRINTED
 from numjaz.audit.claims import BYTES, UNITS, Cell, Paper
 from numjaz.audit.explain import Judged
 from numjaz.audit.search import Explanation
@@ -97,7 +96,7 @@ def unexplained(judged: Sequence[Judged]) -> Iterator[tuple[Judged, str]]:
             yield each, "the search was cut; fewer entries in may_vary make it whole"
         elif each.verdict in ("within", "contradicts") and not each.explanations:
             yield each, f"not reproduced by up to three of: {tried}" if tried else "nothing was varied that bears on it"
-        if each.reason and each.reason not in (ONLY_PRINTED, ONLY_COMPUTED):
+        if each.failed:
             yield each, f"not derivable: {each.reason}"
 
 

@@ -16,15 +16,14 @@ from typing import Any
 
 import numjaz.audit
 from numjaz.architectures import BUILDERS, build
-from numjaz.audit.assumptions import OF_A_NETWORK, ONLY_COMPUTED, ONLY_PRINTED, baseline, options_of
+from numjaz.audit.assumptions import OF_A_NETWORK, baseline, options_of
 from numjaz.audit.claims import Paper, read_claims
 from numjaz.audit.explain import Judged, audit, conflicts, remembered
 from numjaz.audit.inventory import count
 from numjaz.audit.pages import audit_page, network_section
 from numjaz.audit.wording import VERDICTS, because, grouped, heading, printed, reproduced, shown, summary, unexplained
 from numjaz.cli.options import parsed_architecture
-from numjaz.cli.output import check_page, json_line, note, waiting
-from numjaz.doors.output import whole
+from numjaz.cli.output import check_page, json_line, waiting, write_page
 from numjaz.errors import NumjazError
 from numjaz.formats import load
 from numjaz.model import Model
@@ -68,10 +67,7 @@ def execute(args: argparse.Namespace) -> int:
     except NumjazError as error:
         raise NumjazError(f"{args.claims}: {error}") from None
     waiting("")
-    if args.html is not None:
-        with whole(args.html) as beside:
-            beside.write_text(audit_page(paper, judged, apart, _networks(judged, resolve)), encoding="utf-8")
-        note(f"{args.html}: written")
+    write_page(args.html, lambda: audit_page(paper, judged, apart, _networks(judged, resolve)))
     if args.json:
         cells = [_plain(each) for each in judged]
         print(json_line({"title": paper.title, "doi": paper.doi, "cells": cells, "conflicts": apart}))
@@ -81,10 +77,7 @@ def execute(args: argparse.Namespace) -> int:
         print((markdown if args.markdown else latex)([*HEADER, "reproduced with"], rows))
     else:
         print(_text(paper, judged, apart))
-    unknown = [
-        each for each in judged if each.verdict == "not_derivable" and each.reason not in (ONLY_PRINTED, ONLY_COMPUTED)
-    ]
-    return 1 if unknown or any(each.verdict == "contradicts" for each in judged) else 0
+    return 1 if any(each.failed or each.verdict == "contradicts" for each in judged) else 0
 
 
 class Networks:

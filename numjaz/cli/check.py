@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 
 from numjaz.cli.options import add_file_options, load_file
-from numjaz.cli.output import check_page, json_line, note
-from numjaz.compare.divergence import Comparison, NodeDifference, compare, excite
+from numjaz.cli.output import check_page, json_line, note, write_page
+from numjaz.compare.divergence import Comparison, compare, excite
 from numjaz.compare.pages import comparison_page
 from numjaz.compare.runs import is_run, read_run
-from numjaz.doors.output import whole
 from numjaz.errors import NumjazError, printable
 from numjaz.formats import load
 from numjaz.formats.description import by_name, golden_error
@@ -78,10 +77,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _told(args: argparse.Namespace, found: Comparison) -> int:
-    if args.html is not None:
-        with whole(args.html) as beside:
-            beside.write_text(comparison_page(args.model, found), encoding="utf-8")
-        note(f"{args.html}: written")
+    write_page(args.html, lambda: comparison_page(args.model, found))
     for own, there in found.matched.items():
         note(f"{own} is compared with {there}")
     if args.json:
@@ -103,23 +99,17 @@ def _windows(path: str) -> Any:
 
 def _text(found: Comparison) -> str:
     rows = [
-        [shortened(each.name, 40, 15), *(f"{n:.1e}" for n in (each.max_abs, each.isolated, each.bound)), _verdict(each)]
+        [shortened(each.name, 40, 15), *(f"{n:.1e}" for n in (each.max_abs, each.isolated, each.bound)), each.verdict]
         for each in found.nodes
     ]
     text = table(["output", "differs", "by itself", "rounding: at most", "so it is"], rows, right=(1, 2, 3))
-    if found.agree:
+    first = found.first
+    if first is None:
         return f"{text}\nthe two agree: rounding explains every difference"
-    first = next(each for each in found.nodes if each.fault)
     place = ", ".join(f"{axis} {k}" for axis, k in zip(("window", "time", "channel"), first.where, strict=False))
     where = f"in {first.name}" if len(first.suspects) == 1 else f"in one of {', '.join(first.suspects)}"
     told = f"{text}\nthe two part {where}: {first.ratio:,.3g} times what rounding allows, at {place}"
     return told + (f"\ncause: {found.cause}\nfix: {found.fix}" if found.fix else "\ncause: unknown")
-
-
-def _verdict(each: NodeDifference) -> str:
-    if each.fault:
-        return "a fault"
-    return "inherited" if each.inherited else "rounding"
 
 
 def _plain(found: Comparison) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from numjaz.audit.pages import network_section
 from numjaz.audit.symbols import symbolic
 from numjaz.cli import count_views as views
 from numjaz.cli.options import add_file_options, load_file
-from numjaz.cli.output import check_page, json_line, note
-from numjaz.doors.output import whole
+from numjaz.cli.output import check_page, json_line, write_page
 from numjaz.errors import NumjazError
 from numjaz.layers import Input, Operations
 from numjaz.model import Model
@@ -86,11 +85,8 @@ def execute(args: argparse.Namespace) -> int:
     check_page(args.html)
     if args.symbolic and args.batch != 1:
         raise NumjazError("--symbolic: formulas are of one window, without --batch")
-    if args.html is not None:
-        section = network_section("What each node computes and holds", model, window, args.batch)
-        with whole(args.html) as beside:
-            beside.write_text(page(title, section), encoding="utf-8")
-        note(f"{args.html}: written")
+    heading = "What each node computes and holds"
+    write_page(args.html, lambda: page(title, network_section(heading, model, window, args.batch)))
     if args.plot is not None:
         draw(args.plot, counted, memory(model, "liveness", window, args.batch), title)
     if args.json:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from numjaz.doors.output import whole
 from numjaz.errors import NumjazError, printable
 from numjaz.signal import Batch
 
@@ -28,6 +29,14 @@ def check_page(path: str | None) -> None:
     """Raise unless an HTML file may be written there: whatever has another ending may be somebody's input."""
     if path is not None and Path(path).suffix.lower() not in (".html", ".htm"):
         raise NumjazError(f"--html {path!r}: the file's name ends in .html")
+
+
+def write_page(path: str | None, text: Callable[[], str]) -> None:
+    """Write an HTML page where one was asked for, whole or not at all, and say so."""
+    if path is not None:
+        with whole(path) as beside:
+            beside.write_text(text(), encoding="utf-8")
+        note(f"{path}: written")
 
 
 def shown(batches: Iterable[Batch], source: str) -> Iterator[Batch]:

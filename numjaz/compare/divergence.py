@@ -16,7 +16,7 @@ from numjaz.compare.runs import Run, run_model
 from numjaz.errors import NumjazError
 from numjaz.layers import Activation, Array, Conv1D, Dense, DepthwiseConv1D, Input, Layer, SeparableConv1D
 from numjaz.model import Model
-from numjaz.nodes import output_key, owned_parameters
+from numjaz.nodes import Node, output_key, owned_parameters
 
 WINDOWS, SCALES = 8, (0.3, 1.0, 3.0)
 PARTS = 32  # of the time, in which differences are told apart
@@ -65,6 +65,11 @@ class NodeDifference:
         """Whether rounding cannot be all."""
         return not self.ratio <= 1
 
+    @property
+    def verdict(self) -> str:
+        """The difference in words: ``a fault``, ``inherited`` or ``rounding``."""
+        return "a fault" if self.fault else "inherited" if self.inherited else "rounding"
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -90,6 +95,11 @@ class Comparison:
     fix: str | None
     nodes: tuple[NodeDifference, ...]
     matched: Mapping[str, str]
+
+    @property
+    def first(self) -> NodeDifference | None:
+        """The first output that no rounding explains."""
+        return next((each for each in self.nodes if each.fault), None)
 
 
 def compare(model: Model, other: Model | Run, x: Array | Mapping[str, Array] | None = None) -> Comparison:
@@ -143,7 +153,7 @@ def _diagnosed(
     """What a fault is, where all that its node read and made was recorded."""
     node = next(node for node in model.nodes if node.name == first.suspects[-1])
     sources = [output_key(*source) for source in node.inputs]
-    keys = [key for key in own.outputs if key == node.name or key.startswith(f"{node.name}[")]
+    keys = _keys(own, node)
     there = {**run.inputs, **{key: laid_out(run.outputs[name], own.outputs[key]) for key, name in matched.items()}}
     if len(first.suspects) > 1 or not all(key in there for key in (*sources, *keys)):
         return "unknown", None
@@ -153,6 +163,11 @@ def _diagnosed(
         inputs, recorded = (tuple(there[key] for key in names) for names in (sources, keys))
         found = diagnose(node.layer, params, inputs, recorded)
     return (" or ".join(found.causes), f"{node.name}: {found.fix}") if found else ("unknown", None)
+
+
+def _keys(own: Run, node: Node) -> list[str]:
+    """What a node's outputs are called."""
+    return [key for key in own.outputs if key == node.name or key.startswith(f"{node.name}[")]
 
 
 def _terms(params: Mapping[str, Array]) -> int:
@@ -191,7 +206,7 @@ def _differences(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -
     for node in model.nodes:
         if isinstance(node.layer, Input):
             continue
-        keys = [key for key in own.outputs if key == node.name or key.startswith(f"{node.name}[")]
+        keys = _keys(own, node)
         sources = [output_key(*source) for source in node.inputs]
         suspects = (*dict.fromkeys(name for source in sources for name in behind[source]), node.name)
         recorded = tuple(

@@ -7,6 +7,7 @@ import math
 from numjaz.compare.divergence import Comparison, NodeDifference
 from numjaz.report import Markup, bar, html_table, listing, marked, page, paragraph, section, shade
 
+COLOURS = {"a fault": "bad", "inherited": "fair", "rounding": "good"}
 LEAST, MOST = -8.0, 0.0  # powers of ten of a difference that are told apart: rounding, and all of it
 
 
@@ -19,7 +20,7 @@ def comparison_page(name: str, found: Comparison) -> str:
             f"{each.isolated:.1e}",
             f"{each.bound:.1e}",
             bar(f"{each.ratio:.3g}", min(each.ratio, 1.0) if each.ratio == each.ratio else 1.0),
-            _verdict(each),
+            marked(each.verdict, COLOURS[each.verdict]),
         ]
         for each in found.nodes
     ]
@@ -48,19 +49,13 @@ def comparison_page(name: str, found: Comparison) -> str:
 
 
 def _summary(found: Comparison) -> list[Markup]:
-    if found.agree:
+    first = found.first
+    if first is None:
         return [paragraph(marked("The two agree", "good"), ": rounding explains every difference.")]
-    first = next(each for each in found.nodes if each.fault)
     where = first.name if len(first.suspects) == 1 else f"one of {', '.join(first.suspects)}"
     told = [paragraph(marked("The two part", "bad"), f" in {where}: {first.ratio:,.3g} times what rounding allows.")]
     told.append(listing([f"cause: {found.cause}", *([f"fix: {found.fix}"] if found.fix else [])]))
     return told
-
-
-def _verdict(each: NodeDifference) -> Markup:
-    if each.fault:
-        return marked("a fault", "bad")
-    return marked("inherited", "fair") if each.inherited else marked("rounding", "good")
 
 
 def _heat(each: NodeDifference) -> Markup:
