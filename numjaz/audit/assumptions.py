@@ -59,7 +59,7 @@ MATTERS: dict[str, tuple[str, ...]] = {
     "growth": ("nodes", "counts", "statistics", "head"),
 }
 """What a quantity depends on beside its network: nothing else is varied in a cell."""
-OF_A_NETWORK = tuple(MATTERS)[: list(MATTERS).index("windows")]
+OF_A_NETWORK = tuple(quantity for quantity in MATTERS if quantity not in ("windows", "ratio", "growth"))
 BUILT = (*OF_A_NETWORK, "ratio")  # what other options of a builder may change
 
 

@@ -69,6 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run the command."""
+    check_page(args.html)
+    if args.symbolic and args.batch != 1:
+        raise NumjazError("--symbolic: formulas are of one window, without --batch")
     model = load_file(args, args.model, builders=True)
     window = _window(model, args.window)
     if window < 1 or args.batch < 1:
@@ -82,9 +85,6 @@ def execute(args: argparse.Namespace) -> int:
     counted = count(model, convention, window, batch=args.batch, form=form)
     windows = "1 window" if args.batch == 1 else f"{args.batch:,} windows"
     title = f"{args.model}, {windows} of {window:,} samples"
-    check_page(args.html)
-    if args.symbolic and args.batch != 1:
-        raise NumjazError("--symbolic: formulas are of one window, without --batch")
     heading = "What each node computes and holds"
     write_page(args.html, lambda: page(title, network_section(heading, model, window, args.batch)))
     if args.plot is not None:

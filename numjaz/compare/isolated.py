@@ -48,10 +48,8 @@ def _folded(layer: BatchNormalization, params: dict[str, Rounded], x: Rounded) -
     """The other form in use: x times one number a channel, plus another; its sums cancel where means are large."""
     plain = {"moving_mean", "beta"}
     slope = {name: rounded(np.zeros(a.shape)) if name in plain else a for name, a in params.items()}
-    (sloped,), (offset,) = (
-        layer.forward(slope, (x,)).outputs,
-        layer.forward(params, (rounded(np.zeros(x.shape)),)).outputs,
-    )
+    (sloped,) = layer.forward(slope, (x,)).outputs
+    (offset,) = layer.forward(params, (rounded(np.zeros(x.shape)),)).outputs
     return sloped + offset
 
 
