@@ -54,7 +54,7 @@ CAUSES = {  # and what mends it; what the catalogue has not is unknown
     "a gate's activation": ("recurrent_activation is hard_sigmoid, not sigmoid", "bigru: use sigmoid"),
     "one direction's kernel turned round": ("backward: kernel reversed", "bigru: backward: turn kernel round"),
     "epsilon": ("epsilon 1e-05, not 0.001", "norm: use epsilon=0.001"),
-    "a kernel reversed in time": ("kernel reversed", "module1_branch5: turn kernel round along its first axis"),
+    "a kernel reversed in time": ("kernel reversed", "module1_branch5: turn kernel round in time"),
     "a missing activation": ("activation forgotten", "module2_merge: use relu"),
     "padding": ("padding causal, not same", "module1_branch3: use padding='same'"),
     "half precision": ("weights in float16", "module2_shortcut: store the weights in float32"),

@@ -1,74 +1,53 @@
-"""Where two runs of a network part: node by node, what differs, what was inherited, and what rounding may do."""
+"""Where two runs of a network part: the first node that no rounding explains, and what is the matter with it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from numjaz.compare.diagnosis import diagnose
-from numjaz.compare.isolated import alone
-from numjaz.compare.matching import laid_out, match
-from numjaz.compare.rounding import UNITS, Arithmetic, arithmetic
+from numjaz.compare.diagnosis import diagnose, undetectable
+from numjaz.compare.differences import NodeDifference
+from numjaz.compare.matching import match
+from numjaz.compare.precision import check_dtypes
+from numjaz.compare.rounding import arithmetic
 from numjaz.compare.runs import Run, run_model
+from numjaz.compare.walking import Suspect, Walk
 from numjaz.errors import NumjazError
-from numjaz.layers import Activation, Array, Conv1D, Dense, DepthwiseConv1D, Input, Layer, SeparableConv1D
+from numjaz.layers import Array, Input
 from numjaz.model import Model
-from numjaz.nodes import Node, output_key, owned_parameters
 
 WINDOWS, SCALES = 8, (0.3, 1.0, 3.0)
-PARTS = 32  # of the time, in which differences are told apart
 LENGTH = 64  # samples of generated windows, where the network takes any number
+PAIRED = 1  # outputs, from the first, at which two faults at once are looked for
 
 
 @dataclass(frozen=True)
-class NodeDifference:
-    """How a node's output in one run stands to the other's.
+class Fault:
+    """What is the matter with one node.
 
     Attributes
     ----------
-    name : str
-        The output of a node: ``node``, or ``node[1]``.
-    max_abs : float
-        The largest difference between the two runs.
-    isolated : float
-        The largest difference between what was recorded and what this node makes of the recorded inputs.
-    bound : float
-        How large that may be by rounding, at most.
-    ratio : float
-        Isolated difference over bound, number by number, where it is largest; above 1 no rounding explains it.
-    inherited : bool
-        Whether the runs differ here, by more than this node's own rounding, because its inputs do.
-    where : tuple of int
-        Window, time and channel, there.
-    suspects : tuple of str
-        The nodes that it may lie in: this one, and those before it that nobody recorded.
-    over_time : tuple of float
-        The largest difference between the runs in each part of the time, as a share of the largest number; one for an
-        output without time.
+    node : str
+        The output where it is; of several suspects the one whose fault explains it, else the one that was recorded.
+    cause, fix : str
+        What it is and what mends it; several names of one function are joined by "or". ``unknown`` and None where no
+        known fault explains it.
+    confidence : float
+        One over the number of functions that explain what was recorded; 0 for an unknown cause.
+    others : tuple of str
+        The other functions, which these inputs do not tell from it.
+    evidence : str
+        The difference before and after, as a share of what rounding allows, and how many faults were tried.
     """
 
-    name: str
-    max_abs: float
-    isolated: float
-    bound: float
-    ratio: float
-    inherited: bool
-    where: tuple[int, ...]
-    suspects: tuple[str, ...]
-    over_time: tuple[float, ...]
-
-    @property
-    def fault(self) -> bool:
-        """Whether rounding cannot be all."""
-        return not self.ratio <= 1
-
-    @property
-    def verdict(self) -> str:
-        """The difference in words: ``a fault``, ``inherited`` or ``rounding``."""
-        return "a fault" if self.fault else "inherited" if self.inherited else "rounding"
+    node: str
+    cause: str
+    fix: str | None
+    confidence: float
+    others: tuple[str, ...]
+    evidence: str
 
 
 @dataclass(frozen=True)
@@ -87,6 +66,11 @@ class Comparison:
         In the order of the network.
     matched : dict of str to str
         What each output is called in the other run, where that is not its own name.
+    faults : tuple of Fault
+        Every node with a fault of its own, in the order of the network.
+    undetectable : tuple of (str, str)
+        Where the two agree: nodes, and known faults of theirs that would not show with these inputs, because what they
+        change is within rounding.
     """
 
     agree: bool
@@ -95,6 +79,8 @@ class Comparison:
     fix: str | None
     nodes: tuple[NodeDifference, ...]
     matched: Mapping[str, str]
+    faults: tuple[Fault, ...]
+    undetectable: tuple[tuple[str, str], ...]
 
     @property
     def first(self) -> NodeDifference | None:
@@ -134,45 +120,49 @@ def compare(model: Model, other: Model | Run, x: Array | Mapping[str, Array] | N
         run = other
     else:
         run = run_model(other, excite(model) if x is None else x, "the other")
+    check_dtypes(run)
     own = run_model(model, run.inputs)
     matched = match(own.outputs, run.outputs)
     if not matched:
         raise NumjazError(f"{run.name}: no output has the name or the shape of one of the network's")
-    nodes = tuple(_differences(model, own, run, matched))
-    first = next((each for each in nodes if each.fault), None)
-    renamed = {name: there for name, there in matched.items() if name != there}
-    if first is None:
-        return Comparison(True, None, None, None, nodes, renamed)
-    cause, fix = _diagnosed(model, own, run, matched, first)
-    return Comparison(False, first.name, cause, fix, nodes, renamed)
+    walk = Walk(model, own, run, matched, other if isinstance(other, Model) else None)
+    wrong = [each for each in walk.found.values() if each.fault]
+    faults = tuple(_fault(each, walk.suspects.get(each.name, []), k < PAIRED) for k, each in enumerate(wrong))
+    first = faults[0] if faults else Fault("", "", None, 0.0, (), "")
+    return Comparison(
+        not faults,
+        first.node or None,
+        first.cause or None,
+        first.fix,
+        tuple(walk.found.values()),
+        {name: there for name, there in matched.items() if name != there},
+        faults,
+        () if faults else tuple(_undetectable(walk)),
+    )
 
 
-def _diagnosed(
-    model: Model, own: Run, run: Run, matched: Mapping[str, str], first: NodeDifference
-) -> tuple[str, str | None]:
-    """What a fault is, where all that its node read and made was recorded."""
-    node = next(node for node in model.nodes if node.name == first.suspects[-1])
-    sources = [output_key(*source) for source in node.inputs]
-    keys = _keys(own, node)
-    there = {**run.inputs, **{key: laid_out(run.outputs[name], own.outputs[key]) for key, name in matched.items()}}
-    if len(first.suspects) > 1 or not all(key in there for key in (*sources, *keys)):
-        return "unknown", None
-    params = {name: model.parameters[f"{node.owner}/{name}"] for name in owned_parameters(model.nodes)[node.owner]}
-    dtype = str(next(iter(run.inputs.values())).dtype)
-    with arithmetic(Arithmetic(UNITS[dtype], _terms(params))):
-        inputs, recorded = (tuple(there[key] for key in names) for names in (sources, keys))
-        found = diagnose(node.layer, params, inputs, recorded)
-    return (" or ".join(found.causes), f"{node.name}: {found.fix}") if found else ("unknown", None)
+def _undetectable(walk: Walk) -> Iterator[tuple[str, str]]:
+    for suspect in walk.sites():
+        with arithmetic(suspect.arithmetic):
+            yield from ((suspect.name, cause) for cause in undetectable(suspect.site))
 
 
-def _keys(own: Run, node: Node) -> list[str]:
-    """What a node's outputs are called."""
-    return [key for key in own.outputs if key == node.name or key.startswith(f"{node.name}[")]
-
-
-def _terms(params: Mapping[str, Array]) -> int:
-    """Into how many terms the products of a layer may be summed at once."""
-    return sum(int(np.prod(a.shape[:-1])) for a in params.values())
+def _fault(where: NodeDifference, suspects: list[Suspect], pairs: bool) -> Fault:
+    """What is the matter where a fault shows."""
+    tried = 0
+    before = f"{where.ratio:.3g} times what rounding allows"
+    for both in (False, True) if pairs else (False,):
+        for suspect in suspects:
+            with arithmetic(suspect.arithmetic):
+                found = diagnose(suspect.site, both)
+            tried += found.tried
+            if found.causes:
+                cause, *others = found.causes
+                evidence = f"{before}, {cause.left:.2g} times with this fault; {tried:,} faults tried"
+                names = tuple(each.name for each in others)
+                fix = f"{suspect.name}: {cause.fix}"
+                return Fault(suspect.name, cause.name, fix, 1 / len(found.causes), names, evidence)
+    return Fault(where.name, "unknown", None, 0.0, (), f"{before}; none of {tried:,} known faults explains it")
 
 
 def excite(model: Model, window: int | None = None, seed: int = 0) -> dict[str, Array]:
@@ -185,97 +175,3 @@ def excite(model: Model, window: int | None = None, seed: int = 0) -> dict[str, 
             parts = [scale * rng.normal(size=(WINDOWS, *shape)) for scale in SCALES]
             made[node.name] = np.concatenate(parts).astype(np.float32)
     return made
-
-
-def _before(layer: Layer) -> Layer | None:
-    """The layer without the activation at its end, which many write as a step of its own."""
-    if isinstance(layer, (Conv1D, DepthwiseConv1D, SeparableConv1D, Dense)) and layer.activation != "linear":
-        return replace(layer, activation="linear")
-    return None
-
-
-def _differences(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -> list[NodeDifference]:
-    owned = owned_parameters(model.nodes)
-    dtype = str(next(iter(run.inputs.values())).dtype)
-    if dtype not in UNITS:
-        raise NumjazError(f"{run.name}: recorded as {dtype}; known are {', '.join(UNITS)}")
-    held: dict[str, Array] = dict(run.inputs)  # recorded, or what this side makes of what was
-    behind: dict[str, tuple[str, ...]] = dict.fromkeys(run.inputs, ())  # nodes that nobody recorded
-    early: dict[str, tuple[Array, NodeDifference]] = {}  # recorded before the activation, as it seems
-    found: dict[str, NodeDifference] = {}
-    for node in model.nodes:
-        if isinstance(node.layer, Input):
-            continue
-        keys = _keys(own, node)
-        sources = [output_key(*source) for source in node.inputs]
-        suspects = (*dict.fromkeys(name for source in sources for name in behind[source]), node.name)
-        recorded = tuple(
-            laid_out(run.outputs[matched[key]], own.outputs[key]) if key in matched else own.outputs[key]
-            for key in keys
-        )
-        params = {name: model.parameters[f"{node.owner}/{name}"] for name in owned[node.owner]}
-
-        def judged(layer: Layer, given: Mapping[str, Array]) -> tuple[tuple[Array, ...], list[NodeDifference]]:
-            inputs = tuple(given[source] for source in sources)  # noqa: B023  called at once
-            made = alone(layer, params, inputs, recorded)  # noqa: B023
-            seen = [(key, made[k], recorded[k]) for k, key in enumerate(keys) if key in matched]  # noqa: B023
-            came = any(not np.array_equal(given[source], own.outputs[source]) for source in sources)  # noqa: B023
-            return made, [_difference(key, own.outputs[key], there, y, suspects, came) for key, y, there in seen]  # noqa: B023
-
-        with arithmetic(Arithmetic(UNITS[dtype], _terms(params))):
-            made, differences = judged(node.layer, held)
-            wrong = any(each.fault for each in differences)
-            missing = {source: early[source] for source in sources if source in early}
-            if wrong and missing:  # or was there no activation at all?
-                raw = {**held, **{source: there for source, (there, _) in missing.items()}}
-                other, others = judged(node.layer, raw)
-                if not any(each.fault for each in others):
-                    made, differences, wrong, held = other, others, False, raw
-                    found |= {source: fault for source, (_, fault) in missing.items()}
-            before = _before(node.layer)
-            if wrong and before is not None:
-                _, plain = judged(before, held)
-                if not any(each.fault for each in plain):
-                    early[node.name] = (recorded[0], differences[0])
-                    activation = Activation(node.layer.activation)  # type: ignore[attr-defined]
-                    (held[node.name],) = alone(activation, {}, recorded, recorded)
-                    behind[node.name], found[node.name] = (), plain[0]
-                    continue
-        found |= {each.name: each for each in differences}
-        for key, value, there in zip(keys, made, recorded, strict=True):
-            held[key], behind[key] = (there, ()) if key in matched else (value, suspects)
-    return list(found.values())
-
-
-def _difference(
-    name: str, own: Array, there: Array, value: Array, suspects: tuple[str, ...], came: bool
-) -> NodeDifference:
-    difference = np.abs(there.astype(np.float64) - own.astype(np.float64))
-    isolated = np.abs(there.astype(np.float64) - value.real)
-    bound = value.imag
-    with np.errstate(all="ignore"):
-        ratio: Any = np.where(isolated == 0, 0.0, isolated / bound)
-    ratio = np.where(np.isnan(ratio) | ~np.isfinite(there), np.inf, ratio)
-    if not ratio.size:
-        return NodeDifference(name, 0.0, 0.0, 0.0, 0.0, False, (), suspects, ())
-    where = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
-    worst = float(ratio[where])
-    return NodeDifference(
-        name,
-        float(difference.max()),
-        float(isolated.max()),
-        float(bound.max()),
-        worst,
-        bool(came and worst <= 1 and (difference > bound).any()),
-        tuple(int(k) for k in where),
-        suspects,
-        _over_time(difference, own),
-    )
-
-
-def _over_time(difference: Array, own: Array) -> tuple[float, ...]:
-    largest = float(np.abs(own).max()) or 1.0
-    if difference.ndim != 3:
-        return (float(difference.max()) / largest,)
-    parts = np.array_split(difference, min(PARTS, difference.shape[1]), axis=1)
-    return tuple(float(part.max()) / largest for part in parts)

@@ -9,16 +9,17 @@ import numpy as np
 from numjaz.layers import Array
 
 NEAR = 1e-3  # of the largest number: outputs that are the same under other names
+COARSE = 3e-2  # where one was computed in float16, layer after layer
 
 
 def match(own: Mapping[str, Array], other: Mapping[str, Array]) -> dict[str, str]:
     """What each output is called in the other run.
 
-    The same; or the same behind other words (``model.features.norm``). What is left is paired in order where both
-    have as many of the same shapes in the same order, else where the numbers are nearly the same; what is neither
-    stays unpaired.
+    The same, whatever its shape; or the same behind other words (``model.features.norm``). What is left is paired in
+    order where both have as many of the same shapes in the same order, else where the numbers are nearly the same;
+    what is neither stays unpaired.
     """
-    found = {name: name for name in own if name in other and _place(own[name]) == _place(other[name])}
+    found = {name: name for name in own if name in other and _rank(own[name]) == _rank(other[name])}
     tails = {name: [long for long in other if _tail(long, name)] for name in own if name not in found}
     found |= {
         name: long[0] for name, long in tails.items() if len(long) == 1 and _place(own[name]) == _place(other[long[0]])
@@ -43,7 +44,8 @@ def _near(own: Array, there: Array) -> bool:
     if _place(own) != _place(there) or not own.size:
         return False
     laid = laid_out(there, own)
-    return bool(np.abs(laid - own).max() <= NEAR * np.abs(own).max())
+    near = COARSE if there.dtype == np.float16 else NEAR
+    return bool(np.abs(laid - own).max() <= near * np.abs(own).max())
 
 
 def _place(array: Array) -> tuple[int, ...]:
@@ -51,13 +53,18 @@ def _place(array: Array) -> tuple[int, ...]:
     return array.shape if array.ndim != 3 else (array.shape[0], *sorted(array.shape[1:]))
 
 
+def _rank(array: Array) -> tuple[int, int]:
+    """Windows and axes: where a name is the same, another number of steps or of channels is a fault."""
+    return len(array), array.ndim
+
+
 def laid_out(there: Array, own: Array) -> Array:
     """A recorded output in numjaz's layout, (N, T, C); where T is C, in whichever is nearer."""
     if there.ndim != 3:
         return there
     turned = np.swapaxes(there, 1, 2)
-    if there.shape != own.shape:
-        return turned
-    if turned.shape == own.shape and np.abs(turned - own).mean() < np.abs(there - own).mean():
-        return turned
-    return there
+    if there.shape == turned.shape == own.shape:
+        return turned if np.abs(turned - own).mean() < np.abs(there - own).mean() else there
+    if own.shape not in (there.shape, turned.shape):  # another number of steps
+        return turned if there.shape[2] != own.shape[2] == turned.shape[2] else there
+    return there if there.shape == own.shape else turned

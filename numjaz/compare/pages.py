@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from numjaz.compare.divergence import Comparison, NodeDifference
+from numjaz.compare.differences import NodeDifference
+from numjaz.compare.divergence import Comparison
 from numjaz.report import Markup, bar, html_table, listing, marked, page, paragraph, section, shade
 
 COLOURS = {"a fault": "bad", "inherited": "fair", "rounding": "good"}

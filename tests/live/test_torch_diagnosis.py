@@ -55,7 +55,7 @@ FAULTS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
     "recurrent kernel": (
         "bigru",
         lambda m: m.bigru.weight_hh_l0.copy_(torch.cat([part.T for part in m.bigru.weight_hh_l0.chunk(3, 0)]).clone()),
-        "unknown",  # gate by gate is not in the catalogue yet
+        "recurrent_kernel transposed",
     ),
     "epsilon": ("norm", lambda m: setattr(m.norm, "eps", 1e-5), "epsilon 1e-05, not 0.001"),
     "gamma and beta": ("norm", lambda m: swap(m.norm.weight, m.norm.bias), "gamma and beta swapped"),

@@ -1,0 +1,230 @@
+"""Faults whose size the recording itself tells: constants of other values, arrays of another training.
+
+An array is solved for where the recording has at least twice as many numbers as it has; the error of that is carried
+along. Only an array that is another one nearly everywhere is called stale: a single number that is wrong, the same
+numbers in another order, or all of them scaled or shifted, are something else, and unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from numjaz.compare.edits import Edit, Site
+from numjaz.layers import Array, BatchNormalization, Conv1D, Dense, DepthwiseConv1D
+from numjaz.layers.base import Arrays
+
+MOST = 600  # rows of a matrix that is solved for
+TIMES = 2  # as many numbers recorded as are solved for, at least
+DEVIATIONS = 4.0  # of an estimate, as its error
+MOVED = 0.75  # of an array's numbers, at least, where it is of another training
+FAR = 1e-5  # of the largest number: those that moved
+DIGITS = (1, 2, 3)  # of a constant that somebody typed
+
+
+def estimated_constants(site: Site, error: float) -> Iterator[Edit]:
+    """One number that the recording tells; ``error`` is what rounding does to one that was recorded."""
+    if _can_be_solved(site) and isinstance(site.layer, BatchNormalization):
+        yield from _constants(site)
+
+
+def estimated_arrays(site: Site, error: float) -> Iterator[Edit]:
+    """An array that the recording tells."""
+    if _can_be_solved(site):
+        if isinstance(site.layer, BatchNormalization):
+            yield from _statistics(site, error)
+        elif isinstance(site.layer, (Dense, Conv1D, DepthwiseConv1D)):
+            yield from _matrices(site, error)
+
+
+def _can_be_solved(site: Site) -> bool:
+    if len(site.inputs) != 1 or site.then is not None or site.inputs[0].dtype.kind == "c":
+        return False
+    x, layer = site.inputs[0], site.layer
+    last = not isinstance(layer, BatchNormalization) or layer.axis in (-1, x.ndim - 1)
+    return last and x.size >= 2 * TIMES * x.shape[-1]
+
+
+def other_values(site: Site, name: str, array: Array) -> Iterator[Edit]:
+    """An array of another training, where this is one."""
+    if is_stale(site.params[name].real, array):
+        cause, fix = f"{name} has other values: stale weights", f"load {name} of the same training"
+        yield Edit(cause, fix, name, site.layer, {**site.params, name: array})
+
+
+def is_stale(own: Array, there: Array) -> bool:
+    """Whether an array is another one nearly everywhere, and not the same one moved, scaled or shifted.
+
+    The other one may be complex: known with an error.
+    """
+    far = float(np.maximum(FAR * np.abs(own).max(initial=0), np.abs(there.imag).max(initial=0)))
+    change = there.real - own
+    if own.size < 2 or (np.abs(change) > far).mean() < MOVED:
+        return False
+    moved = np.abs(np.sort(there.real, axis=None) - np.sort(own, axis=None)).max() <= far
+    factor = float((there.real * own).sum() / max((own * own).sum(), 1e-300))
+    scaled = np.abs(there.real - factor * own).max() <= far
+    shifted = np.abs(change - change.mean()).max() <= far
+    return not (moved or scaled or shifted)
+
+
+class _Columns:
+    """A batch normalization, y = (x - mean) / sqrt(variance + epsilon) gamma + beta: channels as columns."""
+
+    def __init__(self, site: Site) -> None:
+        layer: Any = site.layer
+        channels = site.inputs[0].shape[-1]
+        self.x, self.y = (a.astype(np.float64).reshape(-1, channels) for a in (site.inputs[0], site.recorded[0]))
+        plain = {"gamma": np.ones(channels), "beta": np.zeros(channels)}
+        held = {name: a.real.astype(np.float64) for name, a in {**plain, **site.params}.items()}
+        self.gamma, self.beta, self.variance = held["gamma"], held["beta"], held["moving_variance"]
+        self.deviation = np.sqrt(self.variance + layer.epsilon)
+        self.off = self.x - held["moving_mean"]
+
+    def roots(self, error: float) -> tuple[Array, Array]:
+        """The deviation that each channel was divided by, and its error."""
+        with np.errstate(all="ignore"):
+            share, lost = _slope(self.off, (self.y - self.beta) / self.gamma, error / np.abs(self.gamma))
+            return 1 / share, lost / share**2
+
+
+def _constants(site: Site) -> Iterator[Edit]:
+    layer: Any = site.layer
+    columns = _Columns(site)
+    root, _ = columns.roots(0.0)
+    with np.errstate(all="ignore"):
+        epsilon = float(np.nanmedian(root**2 - columns.variance))
+        ratio = float(np.nanmedian((root**2 - layer.epsilon) / columns.variance))
+    for digits in DIGITS if 0 < epsilon < 1 else ():
+        typed = float(f"{epsilon:.{digits - 1}e}")
+        if typed != layer.epsilon:
+            cause, fix = f"epsilon {typed:g}, not {layer.epsilon:g}", f"use epsilon={layer.epsilon:g}"
+            yield Edit(cause, fix, "epsilon", replace(layer, epsilon=typed), site.params)
+    yield from _unbiased(site, columns.variance, ratio)
+
+
+def _statistics(site: Site, error: float) -> Iterator[Edit]:
+    layer: Any = site.layer
+    columns = _Columns(site)
+    x, y, off, deviation = columns.x, columns.y, columns.off, columns.deviation
+    root, lost = columns.roots(error)
+    few = DEVIATIONS * error / np.sqrt(len(x))
+    with np.errstate(all="ignore"):
+        gamma, wide = _slope(off / deviation, y - columns.beta, error)
+        beta = (y - columns.gamma * off / deviation).mean(0)
+        scale = deviation / columns.gamma
+        solved = {
+            "moving_variance": root**2 - layer.epsilon + 2j * np.abs(root) * lost,
+            "gamma": gamma + 1j * wide,
+            "beta": beta + 1j * few,
+            "moving_mean": (x - (y - columns.beta) * scale).mean(0) + 1j * few * np.abs(scale),
+        }
+    for name, array in solved.items():
+        if name in site.params and np.isfinite(array).all():
+            yield from other_values(site, name, array)
+
+
+def _slope(x: Array, y: Array, error: Any) -> tuple[Array, Array]:
+    """The least-squares factor between two columns, and its error."""
+    squares = (x * x).sum(0)
+    return (x * y).sum(0) / squares, DEVIATIONS * error / np.sqrt(squares)
+
+
+def _unbiased(site: Site, variance: Array, ratio: float) -> Iterator[Edit]:
+    """A variance of n numbers divided by n - 1, or the other way round: n is a whole number."""
+    for share, cause, fix in (
+        (ratio, "unbiased variance", "divide the squares by n, not by n - 1"),
+        (1 / ratio if ratio else 0.0, "biased variance", "divide the squares by n - 1, not by n"),
+    ):
+        if not share > 1:
+            continue
+        n = round(share / (share - 1))
+        if n > 1:
+            factor = n / (n - 1) if cause.startswith("un") else (n - 1) / n
+            arrays = {**site.params, "moving_variance": variance * factor}
+            yield Edit(f"{cause}, of {n:,} numbers", fix, "moving_variance", site.layer, arrays)
+
+
+def _matrices(site: Site, error: float) -> Iterator[Edit]:
+    """Of y = f(products + bias): a bias, or a kernel, of other values."""
+    layer: Any = site.layer
+    ending = INVERSES.get(layer.activation)
+    if ending is None:
+        return
+    x = site.inputs[0].astype(np.float64)
+    y, sure, steep = ending(site.recorded[0].astype(np.float64))  # before the activation; where that is known
+    params = {name: a.real.astype(np.float64) for name, a in site.params.items()}
+    plain = replace(layer, activation="linear")
+    (own,) = plain.forward(params, (x,)).outputs
+    if own.shape != y.shape:
+        return
+    width = y.shape[-1]
+    gap, known, steep = ((y - own).reshape(-1, width), sure.reshape(-1, width), steep.reshape(-1, width))
+    if layer.activation == "softmax":
+        gap = gap - gap.mean(-1, keepdims=True)
+    counts = known.sum(0)
+    lost = error * np.where(known, steep, 0.0).max()
+    if "bias" in params and (counts >= TIMES).all():
+        shift = np.where(known, gap, 0.0).sum(0) / counts
+        yield from other_values(site, "bias", params["bias"] + shift + 1j * DEVIATIONS * lost / np.sqrt(counts))
+    bare = replace(plain, use_bias=False)
+    kernel = params["kernel"]
+    rows = kernel.size // width
+    if not rows * TIMES <= counts.min() or rows > MOST:
+        return
+    design = _design(bare, kernel.shape, rows, width, x)
+    change, errors = np.empty((rows, width)), np.empty((rows, width))
+    for k in range(width):
+        a = design[..., k % design.shape[-1]][known[:, k]]
+        try:
+            inverse = np.linalg.inv(a.T @ a)
+        except np.linalg.LinAlgError:
+            return
+        change[:, k] = inverse @ (a.T @ gap[known[:, k], k])
+        errors[:, k] = DEVIATIONS * lost * np.sqrt(np.maximum(np.diag(inverse), 0))
+    yield from other_values(site, "kernel", kernel + (change + 1j * errors).reshape(kernel.shape))
+
+
+def _design(layer: Any, shape: tuple[int, ...], rows: int, width: int, x: Array) -> Array:
+    """What each row of a kernel contributes to each output: (numbers, rows, outputs)."""
+    columns = []
+    for row in range(rows):
+        kernel = np.zeros((rows, width))
+        kernel[row] = 1
+        (y,) = layer.forward({"kernel": kernel.reshape(shape)}, (x,)).outputs
+        columns.append(y.reshape(-1, width))
+    made = np.stack(columns, axis=1)
+    return made[..., :1] if getattr(layer, "groups", 1) == 1 and not isinstance(layer, DepthwiseConv1D) else made
+
+
+def _inverse(
+    back: Callable[[Array], Array], sure: Callable[[Array], Array], steep: Callable[[Array], Array]
+) -> Callable[[Array], Arrays]:
+    def inverse(y: Array) -> Arrays:
+        with np.errstate(all="ignore"):
+            known = sure(y)
+            return np.where(known, back(y), 0.0), known, np.where(known, steep(y), 1.0)
+
+    return inverse
+
+
+INVERSES: dict[str, Callable[[Array], Arrays]] = {
+    "linear": _inverse(lambda y: y, lambda y: np.isfinite(y), np.ones_like),
+    "relu": _inverse(lambda y: y, lambda y: y > 0, np.ones_like),
+    "tanh": _inverse(np.arctanh, lambda y: np.abs(y) < 0.9, lambda y: 1 / (1 - y * y)),
+    "sigmoid": _inverse(lambda y: np.log(y / (1 - y)), lambda y: (y > 0.05) & (y < 0.95), lambda y: 1 / (y * (1 - y))),
+    "elu": _inverse(
+        lambda y: np.where(y > 0, y, np.log1p(np.minimum(y, 0))),
+        lambda y: y > -0.9,
+        lambda y: 1 / (1 + np.minimum(y, 0)),
+    ),
+    "softmax": _inverse(
+        lambda y: np.log(y) - np.log(y).mean(-1, keepdims=True),
+        lambda y: np.broadcast_to(y.min(-1, keepdims=True) > 1e-3, y.shape),
+        lambda y: 1 / y,
+    ),
+}
+"""By activation: what was before it, where that can be told, and how an error grows on the way back."""
