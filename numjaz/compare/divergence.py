@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from numjaz.compare.diagnosis import diagnose
-from numjaz.compare.isolated import alone
+from numjaz.compare.isolated import DEVIATIONS, alone, largest_windows, likely
 from numjaz.compare.matching import laid_out, match
+from numjaz.compare.precision import check_dtypes, coarsest, held_in
 from numjaz.compare.rounding import UNITS, Arithmetic, arithmetic
 from numjaz.compare.runs import Run, run_model
 from numjaz.errors import NumjazError
@@ -19,7 +20,9 @@ from numjaz.model import Model
 from numjaz.nodes import Node, output_key, owned_parameters
 
 WINDOWS, SCALES = 8, (0.3, 1.0, 3.0)
+TELLING, ENOUGH = 4, 4  # terms of a product that tell how it was summed; nodes with such
 PARTS = 32  # of the time, in which differences are told apart
+READ = {(each, "kernel") for each in ("query", "key", "value")}  # (channels read, heads, made): one axis is summed
 LENGTH = 64  # samples of generated windows, where the network takes any number
 
 
@@ -37,6 +40,14 @@ class NodeDifference:
         The largest difference between what was recorded and what this node makes of the recorded inputs.
     bound : float
         How large that may be by rounding, at most.
+    expected : float
+        How large it is likely to be by rounding.
+    relative : float
+        The largest difference between the two runs, over the largest number of the output.
+    ulp : float
+        The same in units in the last place of that number, in the dtype that was recorded.
+    share : float
+        The share of numbers that differ at all in that dtype.
     ratio : float
         Isolated difference over bound, number by number, where it is largest; above 1 no rounding explains it.
     inherited : bool
@@ -54,6 +65,10 @@ class NodeDifference:
     max_abs: float
     isolated: float
     bound: float
+    expected: float
+    relative: float
+    ulp: float
+    share: float
     ratio: float
     inherited: bool
     where: tuple[int, ...]
@@ -134,11 +149,12 @@ def compare(model: Model, other: Model | Run, x: Array | Mapping[str, Array] | N
         run = other
     else:
         run = run_model(other, excite(model) if x is None else x, "the other")
+    check_dtypes(run)
     own = run_model(model, run.inputs)
     matched = match(own.outputs, run.outputs)
     if not matched:
         raise NumjazError(f"{run.name}: no output has the name or the shape of one of the network's")
-    nodes = tuple(_differences(model, own, run, matched))
+    nodes = tuple(_summed(model, own, run, matched))
     first = next((each for each in nodes if each.fault), None)
     renamed = {name: there for name, there in matched.items() if name != there}
     if first is None:
@@ -172,7 +188,12 @@ def _keys(own: Run, node: Node) -> list[str]:
 
 def _terms(params: Mapping[str, Array]) -> int:
     """Into how many terms the products of a layer may be summed at once."""
-    return sum(int(np.prod(a.shape[:-1])) for a in params.values())
+    groups: dict[str, int] = {}
+    for name, array in params.items():
+        owner, _, kind = name.rpartition("/")
+        read = array.shape[:1] if (owner, kind) in READ else array.shape[:-1]
+        groups[owner] = groups.get(owner, 0) + int(np.prod(read))
+    return max(groups.values(), default=0)
 
 
 def excite(model: Model, window: int | None = None, seed: int = 0) -> dict[str, Array]:
@@ -194,11 +215,33 @@ def _before(layer: Layer) -> Layer | None:
     return None
 
 
-def _differences(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -> list[NodeDifference]:
+def _summed(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -> list[NodeDifference]:
+    """The differences; of a float16 run with products summed as its nodes show that they were: mostly in float32.
+
+    A fault lies in one node; a framework that sums in float16 shows that in all of them.
+    """
+    if all(array.dtype != np.float16 for array in (*run.inputs.values(), *run.outputs.values())):
+        return _differences(model, own, run, matched)
+    fine = _differences(model, own, run, matched, UNITS["float32"])
+    if not any(each.fault for each in fine):
+        return fine
+    coarse = _differences(model, own, run, matched)
+    products = {node.name for node in model.nodes if _terms(_params(model, node)) >= TELLING}
+    faults = [each.fault for each in fine if each.name in products]
+    return fine if sum(faults) <= 1 and len(faults) >= ENOUGH else coarse
+
+
+def _params(model: Model, node: Node) -> dict[str, Array]:
+    owned = owned_parameters(model.nodes)[node.owner]
+    return {name: model.parameters[f"{node.owner}/{name}"] for name in owned}
+
+
+def _differences(
+    model: Model, own: Run, run: Run, matched: Mapping[str, str], sums: float = 0.0
+) -> list[NodeDifference]:
     owned = owned_parameters(model.nodes)
-    dtype = str(next(iter(run.inputs.values())).dtype)
-    if dtype not in UNITS:
-        raise NumjazError(f"{run.name}: recorded as {dtype}; known are {', '.join(UNITS)}")
+    few = largest_windows(run.inputs.values())
+    odds: dict[str, Array] = {}  # of what nobody recorded, on a few windows: values and standard deviations
     held: dict[str, Array] = dict(run.inputs)  # recorded, or what this side makes of what was
     behind: dict[str, tuple[str, ...]] = dict.fromkeys(run.inputs, ())  # nodes that nobody recorded
     early: dict[str, tuple[Array, NodeDifference]] = {}  # recorded before the activation, as it seems
@@ -213,16 +256,25 @@ def _differences(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -
             laid_out(run.outputs[matched[key]], own.outputs[key]) if key in matched else own.outputs[key]
             for key in keys
         )
-        params = {name: model.parameters[f"{node.owner}/{name}"] for name in owned[node.owner]}
+        seen = [held[source] for source in sources if held[source].dtype.kind == "f"]
+        seen += [there for key, there in zip(keys, recorded, strict=True) if key in matched]
+        dtype = coarsest(seen or [*run.inputs.values(), *run.outputs.values()])
+        params = {name: held_in(dtype, model.parameters[f"{node.owner}/{name}"]) for name in owned[node.owner]}
 
         def judged(layer: Layer, given: Mapping[str, Array]) -> tuple[tuple[Array, ...], list[NodeDifference]]:
-            inputs = tuple(given[source] for source in sources)  # noqa: B023  called at once
+            inputs = tuple(held_in(dtype, given[source]) for source in sources)  # noqa: B023  called at once
             made = alone(layer, params, inputs, recorded)  # noqa: B023
-            seen = [(key, made[k], recorded[k]) for k, key in enumerate(keys) if key in matched]  # noqa: B023
+            parts = tuple(odds.get(source, x.real[few]) for source, x in zip(sources, inputs, strict=True))  # noqa: B023
+            typical = likely(layer, params, parts, tuple(there[few] for there in recorded))  # noqa: B023
+            odds.update((key, y) for key, y in zip(keys, typical, strict=True) if key not in matched)  # noqa: B023
             came = any(not np.array_equal(given[source], own.outputs[source]) for source in sources)  # noqa: B023
-            return made, [_difference(key, own.outputs[key], there, y, suspects, came) for key, y, there in seen]  # noqa: B023
+            return made, [
+                _difference(key, own.outputs[key], recorded[k], made[k], typical[k], suspects, came)  # noqa: B023
+                for k, key in enumerate(keys)  # noqa: B023
+                if key in matched
+            ]
 
-        with arithmetic(Arithmetic(UNITS[dtype], _terms(params))):
+        with arithmetic(Arithmetic(UNITS[dtype], _terms(params), sums if dtype == "float16" else 0.0)):
             made, differences = judged(node.layer, held)
             wrong = any(each.fault for each in differences)
             missing = {source: early[source] for source in sources if source in early}
@@ -248,23 +300,30 @@ def _differences(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -
 
 
 def _difference(
-    name: str, own: Array, there: Array, value: Array, suspects: tuple[str, ...], came: bool
+    name: str, own: Array, there: Array, value: Array, typical: Array, suspects: tuple[str, ...], came: bool
 ) -> NodeDifference:
     difference = np.abs(there.astype(np.float64) - own.astype(np.float64))
     isolated = np.abs(there.astype(np.float64) - value.real)
     bound = value.imag
     with np.errstate(all="ignore"):
         ratio: Any = np.where(isolated == 0, 0.0, isolated / bound)
+        share = float((own.astype(there.dtype) != there).mean()) if there.size else 0.0
     ratio = np.where(np.isnan(ratio) | ~np.isfinite(there), np.inf, ratio)
     if not ratio.size:
-        return NodeDifference(name, 0.0, 0.0, 0.0, 0.0, False, (), suspects, ())
+        return NodeDifference(name, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False, (), suspects, ())
     where = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
-    worst = float(ratio[where])
+    worst, most, largest = float(ratio[where]), float(difference.max()), float(np.abs(own).max())
+    with np.errstate(all="ignore"):
+        place = float(np.spacing(there.dtype.type(largest)))
     return NodeDifference(
         name,
-        float(difference.max()),
+        most,
         float(isolated.max()),
         float(bound.max()),
+        DEVIATIONS * float(typical.imag.max(initial=0.0)),
+        most / largest if largest else np.inf if most else 0.0,
+        most / place,
+        share,
         worst,
         bool(came and worst <= 1 and (difference > bound).any()),
         tuple(int(k) for k in where),

@@ -7,17 +7,21 @@ errors of single steps are followed to the end by the layer's own sensitivity, t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from numjaz.compare.rounding import Rounded, rounded
+from numjaz.compare.rounding import Rounded, arithmetic, current, rounded
 from numjaz.layers import GRU, LSTM, Array, BatchNormalization, Bidirectional, Layer, SimpleRNN
 from numjaz.layers.base import Arrays, Parameters, under
 
 SLACK = 1.25  # for what is beyond the first order, and for differences in the place of derivatives
-SMALL = 1e-2  # errors that the first order speaks of
+SMALL = 5e-2  # errors that the first order speaks of
 STEP = 1e-6  # of those differences
+DEVIATIONS = 2.0  # standard ones, of the number that errs most: what the largest of many errors is likely to be
+FEW = 2  # windows on which that is computed
 
 
 def alone(layer: Layer, params: Parameters, inputs: Arrays, recorded: Arrays) -> tuple[Array, ...]:
@@ -42,6 +46,18 @@ def alone(layer: Layer, params: Parameters, inputs: Arrays, recorded: Arrays) ->
         if isinstance(layer, BatchNormalization):
             made = (_either(made[0], _folded(layer, held, given[0])),)
     return tuple(np.array(y, np.complex128) for y in made)
+
+
+def likely(layer: Layer, params: Parameters, inputs: Arrays, recorded: Arrays) -> tuple[Array, ...]:
+    """`alone`, with the standard deviation of independent errors for each bound; exact are inputs without one."""
+    with arithmetic(replace(current(), expected=True)):
+        return alone(layer, {name: array.real for name, array in params.items()}, inputs, recorded)
+
+
+def largest_windows(arrays: Iterable[Array]) -> Array:
+    """The few windows whose numbers are largest, and with them their errors."""
+    sizes = [np.abs(x).reshape(len(x), -1).max(axis=1, initial=0.0).astype(np.float64) for x in arrays]
+    return np.argsort(-np.nan_to_num(np.max(sizes, axis=0)), kind="stable")[:FEW]
 
 
 def _folded(layer: BatchNormalization, params: dict[str, Rounded], x: Rounded) -> Any:
@@ -80,15 +96,22 @@ def _recurrent(layer: Any, params: Parameters, inputs: Arrays, recorded: Arrays)
     """Step by step, each from what was recorded before it; or all steps, where only the last was."""
     x, *given = inputs
     x = x[:, ::-1] if layer.go_backwards else x
-    exact = {name: a.astype(np.float64) for name, a in params.items()}
-    held = {name: rounded(a) for name, a in params.items()}
+    exact = {name: a.real.astype(np.float64) for name, a in params.items()}
+    held = {name: _known(a) for name, a in params.items()}
     state = tuple(a.real.astype(np.float64) for a in given) or layer.start(len(x), np.dtype(np.float64))
     ahead = layer._projected(held, _known(x))
     outputs: list[Array] = []
+    if layer.return_sequences and layer.STATES == 1 and x.shape[1]:  # every step at once: all were recorded
+        (n, steps), first = x.shape[:2], _known((given or state)[0])
+        before = np.concatenate([first[:, None], rounded(recorded[0][:, :-1])], axis=1)
+        rows = before.reshape(n * steps, layer.units)
+        (each,) = _step(layer, held, ahead.reshape(n * steps, ahead.shape[-1]), (rows,))
+        whole = np.array(each, np.complex128).reshape(n, steps, layer.units)
+        return (whole, whole[:, -1]) if layer.return_state else (whole,)
     if layer.return_sequences:
         now: Any = tuple(map(_known, given or state))
         for t in range(x.shape[1]):
-            now = layer._cell(held, ahead[:, t], now)
+            now = _step(layer, held, ahead[:, t], now)
             outputs.append(np.array(now[0], np.complex128))
             now = (rounded(recorded[0][:, t]), *now[1:])  # an LSTM's second state stays with its own small errors
         final = [outputs[-1], *(np.array(s, np.complex128) for s in now[1:])] if outputs else []
@@ -96,6 +119,15 @@ def _recurrent(layer: Any, params: Parameters, inputs: Arrays, recorded: Arrays)
         return (*made, *final) if layer.return_state else made
     final = _followed(layer, exact, held, x.real.astype(np.float64), ahead, state)
     return (final[0], *final) if layer.return_state else (final[0],)
+
+
+def _step(layer: Any, held: dict[str, Rounded], x: Any, state: Any) -> tuple[Any, ...]:
+    """One step; of a GRU in whichever form errs more: z h + (1 - z) n, or torch's n + z (h - n), which cancels."""
+    if not isinstance(layer, GRU):
+        return tuple(layer._cell(held, x, state))
+    (h,) = state
+    z, n = layer._gates(held, x, h)
+    return (_either(z * h + (1 - z) * n, n + z * (h - n)),)
 
 
 def _followed(
@@ -106,17 +138,18 @@ def _followed(
     projected = layer._projected(exact, x)
     states, errors = [state], []
     for t in range(x.shape[1]):
-        single = layer._cell(held, ahead[:, t], tuple(rounded(a) for a in states[-1]))
+        single = _step(layer, held, ahead[:, t], tuple(rounded(a) for a in states[-1]))
         errors.append(np.concatenate([np.array(s).imag for s in single], axis=-1))  # (N, states units)
         states.append(layer._cell(exact, projected[:, t], states[-1]))
     size = units * count
     sensitivity = np.broadcast_to(np.eye(size), (len(x), size, size))
     total = np.zeros((len(x), size))
+    power = 2 if current().expected else 1  # variances add up
     for t in range(x.shape[1] - 1, -1, -1):
-        total += np.einsum("nij,nj->ni", np.abs(sensitivity), errors[t])
+        total += np.einsum("nij,nj->ni", np.abs(sensitivity) ** power, errors[t] ** power)
         sensitivity = sensitivity @ _jacobian(layer, exact, projected[:, t], states[t])
-    total = np.where(total < SMALL, SLACK * total, np.inf)
-    return [states[-1][k] + 1j * total[:, k * units : (k + 1) * units] for k in range(count)]
+    total = np.sqrt(total) if power == 2 else np.where(total < SMALL, SLACK * total, np.inf)
+    return [np.array(rounded(states[-1][k], total[:, k * units : (k + 1) * units])) for k in range(count)]
 
 
 def _jacobian(layer: Any, params: Parameters, x: Array, state: Arrays) -> Array:

@@ -23,6 +23,9 @@ SUM: Any = np.add.reduce
 LARGEST: Any = np.maximum.reduce
 TINY = {UNITS["float64"]: 2.0**-1022, UNITS["float32"]: 2.0**-126, UNITS["float16"]: 2.0**-24}
 """By unit, what underflows: numbers below may lose their digits, or be taken for zero."""
+DTYPES = {UNITS["float64"]: np.float32, UNITS["float32"]: np.float32, UNITS["float16"]: np.float16}
+"""By unit, what constants of a layer are kept in, at worst."""
+USUAL = 2.0  # of `unit`, what functions mostly err by
 FUNCTION = 16.0  # times that: 8 units in the last place, which exp, tanh, … of any framework on a CPU stay within
 
 
@@ -37,12 +40,16 @@ class Arithmetic:
     terms : int
         Into how many terms a layer's products may be summed at once: frameworks add biases and a recurrent layer's two
         products in orders of their own.
+    sums : float
+        The unit in which a product's sum is kept until it is rounded once, where that is not ``unit``: float16 is
+        mostly summed in float32.
     expected : bool
         Whether the imaginary part is the standard deviation of independent errors rather than a bound.
     """
 
     unit: float = UNITS["float32"]
     terms: int = 0
+    sums: float = 0.0
     expected: bool = False
 
 
@@ -66,11 +73,14 @@ class Rounded(np.ndarray[Any, np.dtype[np.complex128]]):
         values, errors = zip(*(_parts(x) for x in inputs), strict=True)
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
         if name in PREDICATES:
-            return PREDICATES[name](*values)
+            return _condition(PREDICATES[name](*values), *values, *errors)
         if name not in RULES:
             raise NotImplementedError(f"no rule for the rounding of {name}")
         with np.errstate(all="ignore"):
-            made = rounded(*RULES[name](*values, *errors, **{k: v for k, v in options.items() if k in REDUCED}))
+            value, error = RULES[name](*values, *errors, **{k: v for k, v in options.items() if k in REDUCED})
+            if name == "add" and all(isinstance(x, Rounded) for x in inputs):
+                error = error + _begun_with(*values, *errors)
+        made = rounded(value, error)
         if out is not None:
             out[0][...] = made
             return out[0]
@@ -82,6 +92,37 @@ class Rounded(np.ndarray[Any, np.dtype[np.complex128]]):
                 return FUNCTIONS[function](*args, **options)
         made = function(*map(_bare, args), **{name: _bare(value) for name, value in options.items()})
         return made.view(Rounded) if isinstance(made, np.ndarray) and made.dtype == np.complex128 else made
+
+
+def current() -> Arithmetic:
+    """The arithmetic of what is being computed."""
+    return _ARITHMETIC.get()
+
+
+class Doubtful(np.ndarray[Any, np.dtype[np.bool_]]):
+    """A condition, and where the other side may find it otherwise."""
+
+    doubts: Array
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        if any(issubclass(kind, Rounded) for kind in types):
+            return NotImplemented
+        return function(*map(_bare, args), **{name: _bare(value) for name, value in options.items()})
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if any(isinstance(x, Rounded) for x in inputs):
+            return NotImplemented
+        return getattr(ufunc, method)(*map(_bare, inputs), **options)
+
+
+def _condition(holds: Any, *parts: Array) -> Any:
+    """A comparison of two numbers, in doubt where their errors reach over what parts them."""
+    if len(parts) != 4 or not (np.any(parts[2]) or np.any(parts[3])):
+        return holds
+    a, b, da, db = parts
+    made = np.asarray(holds).view(Doubtful)
+    made.doubts = np.abs(a - b) <= da + db
+    return made
 
 
 def rounded(values: Any, errors: Any = 0.0) -> Rounded:
@@ -96,17 +137,18 @@ def _parts(x: Any) -> tuple[Array, Array]:
     bare = np.asarray(_bare(x))
     if isinstance(x, Rounded):
         return bare.real, bare.imag
-    value = bare.real.astype(np.float64)
+    value, unit = bare.real.astype(np.float64), _ARITHMETIC.get().unit
     if bare.dtype.kind == "c":  # cast to a tensor's dtype, and perhaps computed with since
-        return value, 4 * _ARITHMETIC.get().unit * np.abs(value)
-    held = value if bare.dtype.kind in "biu" else value.astype(np.float32).astype(np.float64)
-    return value, np.abs(held - value)
+        return value, np.where(np.isfinite(value) & (value != 0), 4 * unit * np.abs(value) + TINY[unit], 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        held = value if bare.dtype.kind in "biu" else value.astype(DTYPES[unit]).astype(np.float64)
+        return value, np.where(held == value, 0.0, np.abs(held - value))
 
 
 def _bare(x: Any) -> Any:
     if isinstance(x, (list, tuple)):
         return type(x)(map(_bare, x))
-    return x.view(np.ndarray) if isinstance(x, Rounded) else x
+    return x.view(np.ndarray) if isinstance(x, (Rounded, Doubtful)) else x
 
 
 Parts = tuple[Array, Array]
@@ -116,8 +158,10 @@ def _once(value: Array, error: Array, units: float = 1.0) -> Parts:
     """An inherited error, and the rounding of the operation itself."""
     kind = _ARITHMETIC.get()
     if kind.expected:  # a rounding error is spread evenly over its unit
-        return value, np.hypot(error, units * kind.unit * np.abs(value) / np.sqrt(3))
-    return value, error + units * kind.unit * (np.abs(value) + error) + TINY[kind.unit]
+        size = np.where(np.isinf(value), 0.0, np.abs(value))
+        return value, np.hypot(error, units * kind.unit * size / np.sqrt(3))
+    size = np.where(np.isinf(value), 0.0, np.abs(value))  # what is infinite is that on both sides
+    return value, error + units * kind.unit * (size + error) + TINY[kind.unit]
 
 
 def _both(a: Array, b: Array) -> Array:
@@ -127,6 +171,15 @@ def _both(a: Array, b: Array) -> Array:
 
 def _sum(a: Array, b: Array, da: Array, db: Array) -> Parts:
     return _once(a + b, _both(da, db))
+
+
+def _begun_with(a: Array, b: Array, da: Array, db: Array) -> Any:
+    """What a bias loses where the other side begins with it, and adds every product of the layer to that."""
+    kind = _ARITHMETIC.get()
+    if kind.expected or not kind.terms:
+        return 0.0
+    held = sum(np.where(error <= kind.unit * np.abs(each), np.abs(each), 0.0) for each, error in ((a, da), (b, db)))
+    return _gamma(kind.terms, kind.sums or kind.unit) * held
 
 
 def _difference(a: Array, b: Array, da: Array, db: Array) -> Parts:
@@ -151,17 +204,19 @@ def _products(a: Array, b: Array, da: Array, db: Array, product: Callable[[Array
     if kind.expected:
         inherited = product(a * a, db * db) + product(da * da, b * b)
         partial = (terms / 2 + 1) * product(a * a, b * b)  # a random walk's sums, each rounded
-        return value, np.sqrt(inherited + kind.unit**2 / 3 * partial)
+        error = np.sqrt(inherited + (kind.sums or kind.unit) ** 2 / 3 * partial)
+        return _once(value, error) if kind.sums else (value, error)
     size_a, size_b = np.abs(a), np.abs(b)
     inherited = product(size_a, db) + product(da, size_b + db)
     most = max(terms, kind.terms) + 2
-    return value, inherited + _gamma(most) * product(size_a + da, size_b + db) + most * TINY[kind.unit]
+    unit = kind.sums or kind.unit
+    error = inherited + _gamma(most, unit) * product(size_a + da, size_b + db) + most * TINY[unit]
+    return _once(value, error) if kind.sums else (value, error)
 
 
-def _gamma(terms: int) -> float:
-    """Higham's: the largest relative error of so many roundings."""
-    kind = _ARITHMETIC.get()
-    return terms * kind.unit / (1 - terms * kind.unit) if terms * kind.unit < 1 else np.inf
+def _gamma(terms: int, unit: float) -> float:
+    """The largest relative error of so many roundings, (1 + unit)^terms - 1, however many they are."""
+    return float(np.expm1(terms * unit))
 
 
 def _matmul(a: Array, b: Array, da: Array, db: Array) -> Parts:
@@ -185,7 +240,7 @@ def _total(a: Array, da: Array, axis: Any = None, keepdims: bool = False, **_: A
         partial = (count / 2 + 1) * SUM(a * a, axis=axis, keepdims=keepdims)
         return value, np.sqrt(inherited + kind.unit**2 / 3 * partial)
     size = SUM(np.abs(a) + da, axis=axis, keepdims=keepdims)
-    lost = _gamma(count + 1) * size + count * TINY[kind.unit]
+    lost = _gamma(count + 1, kind.unit) * size + count * TINY[kind.unit]
     return value, SUM(da, axis=axis, keepdims=keepdims) + lost
 
 
@@ -195,9 +250,13 @@ def _largest(a: Array, da: Array, axis: Any = None, keepdims: bool = False, **_:
 
 def _running(x: Any, axis: int | None = None, **_: Any) -> Rounded:
     value, error = _parts(x)
-    count = value.shape[-1 if axis is None else axis]
-    size = np.cumsum(np.abs(value) + error, axis=axis)
-    return rounded(np.cumsum(value, axis=axis), np.cumsum(error, axis=axis) + _gamma(count + 1) * size)
+    count, kind = value.shape[-1 if axis is None else axis], _ARITHMETIC.get()
+    sums = np.cumsum(value, axis=axis)
+    if kind.expected:
+        lost = kind.unit**2 / 3 * np.cumsum(sums * sums, axis=axis)
+        return rounded(sums, np.sqrt(np.cumsum(error * error, axis=axis) + lost))
+    lost = _gamma(count + 1, kind.unit) * np.cumsum(np.abs(value) + error, axis=axis) + count * TINY[kind.unit]
+    return rounded(sums, np.cumsum(error, axis=axis) + lost)
 
 
 def _clip(x: Any, low: Any, high: Any) -> Rounded:
@@ -206,10 +265,13 @@ def _clip(x: Any, low: Any, high: Any) -> Rounded:
 
 
 def _chosen(condition: Any, yes: Any, no: Any) -> Rounded:
-    """One of two; near where the choice turns the other side may take the other one, so that both errors count."""
+    """One of two; where the choice is in doubt the other side may have taken the other one."""
     (a, da), (b, db) = _parts(yes), _parts(no)
-    both = np.maximum(np.where(np.isfinite(da), da, 0), np.where(np.isfinite(db), db, 0))
-    return rounded(np.where(condition, a, b), np.maximum(np.where(condition, da, db), both))
+    value, error = np.where(_bare(condition), a, b), np.where(_bare(condition), da, db)
+    if isinstance(condition, Doubtful):
+        apart = np.where(a == b, 0.0, np.abs(a - b))
+        error = np.where(condition.doubts, np.maximum(error, apart + np.where(_bare(condition), db, da)), error)
+    return rounded(value, error)
 
 
 def _function(function: Callable[[Array], Array], slope: Callable[[Array, Array], Array]) -> Callable[..., Parts]:
@@ -218,7 +280,7 @@ def _function(function: Callable[[Array], Array], slope: Callable[[Array, Array]
     def rule(a: Array, da: Array) -> Parts:
         value = function(a)
         inherited = np.where(da > 0, slope(a, 0 * da if _ARITHMETIC.get().expected else da) * da, 0.0)
-        return _once(value, inherited, FUNCTION)
+        return _once(value, inherited, USUAL if _ARITHMETIC.get().expected else FUNCTION)
 
     return rule
 
@@ -247,7 +309,7 @@ RULES: dict[str, Callable[..., Parts]] = {
     "minimum": lambda a, b, da, db: (np.minimum(a, b), np.maximum(da, db)),
     "negative": lambda a, da: (-a, da),
     "absolute": lambda a, da: (np.abs(a), da),
-    "sign": lambda a, da: (np.sign(a), 0 * da),
+    "sign": lambda a, da: (np.sign(a), np.where((da > 0) & (da >= np.abs(a)), 2.0, 0.0)),
     "sqrt": lambda a, da: _once(np.sqrt(a), np.where(da > 0, da / (np.sqrt(np.maximum(a - da, 0)) + np.sqrt(a)), 0.0)),
     "exp": _function(np.exp, lambda a, da: np.exp(a + da)),
     "expm1": _less_one,

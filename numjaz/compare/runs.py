@@ -37,8 +37,9 @@ class Run:
 
 
 def run_model(model: Model, x: Array | Mapping[str, Array], name: str = "numjaz") -> Run:
-    """A run of numjaz's own, in the dtype of ``x``."""
+    """A run of numjaz's own, in the dtype of ``x``; of float16 in float32."""
     given = dict(x) if isinstance(x, Mapping) else {model.inputs[0]: np.asarray(x)}
+    given = {key: array.astype(np.float32) if array.dtype == np.float16 else array for key, array in given.items()}
     return Run(name, given, model.activations(given))
 
 
