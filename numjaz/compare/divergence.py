@@ -13,7 +13,7 @@ from numjaz.compare.matching import match
 from numjaz.compare.precision import check_dtypes
 from numjaz.compare.rounding import arithmetic
 from numjaz.compare.runs import Run, run_model
-from numjaz.compare.walking import Suspect, Walk
+from numjaz.compare.walking import Suspect, Walk, walk
 from numjaz.errors import NumjazError
 from numjaz.layers import Array, Input
 from numjaz.model import Model
@@ -125,24 +125,24 @@ def compare(model: Model, other: Model | Run, x: Array | Mapping[str, Array] | N
     matched = match(own.outputs, run.outputs)
     if not matched:
         raise NumjazError(f"{run.name}: no output has the name or the shape of one of the network's")
-    walk = Walk(model, own, run, matched, other if isinstance(other, Model) else None)
-    wrong = [each for each in walk.found.values() if each.fault]
-    faults = tuple(_fault(each, walk.suspects.get(each.name, []), k < PAIRED) for k, each in enumerate(wrong))
+    seen = walk(model, own, run, matched, other if isinstance(other, Model) else None)
+    wrong = [each for each in seen.found.values() if each.fault]
+    faults = tuple(_fault(each, seen.suspects.get(each.name, []), k < PAIRED) for k, each in enumerate(wrong))
     first = faults[0] if faults else Fault("", "", None, 0.0, (), "")
     return Comparison(
         not faults,
         first.node or None,
         first.cause or None,
         first.fix,
-        tuple(walk.found.values()),
+        tuple(seen.found.values()),
         {name: there for name, there in matched.items() if name != there},
         faults,
-        () if faults else tuple(_undetectable(walk)),
+        () if faults else tuple(_undetectable(seen)),
     )
 
 
-def _undetectable(walk: Walk) -> Iterator[tuple[str, str]]:
-    for suspect in walk.sites():
+def _undetectable(seen: Walk) -> Iterator[tuple[str, str]]:
+    for suspect in seen.sites():
         with arithmetic(suspect.arithmetic):
             yield from ((suspect.name, cause) for cause in undetectable(suspect.site))
 

@@ -18,7 +18,7 @@ from numjaz.layers import GRU, LSTM, Array, BatchNormalization, Bidirectional, L
 from numjaz.layers.base import Arrays, Parameters, under
 
 SLACK = 1.25  # for what is beyond the first order, and for differences in the place of derivatives
-SMALL = 1e-2  # errors that the first order speaks of
+SMALL = 5e-2  # errors that the first order speaks of
 STEP = 1e-6  # of those differences
 DEVIATIONS = 2.0  # standard ones, of the number that errs most: what the largest of many errors is likely to be
 FEW = 2  # windows on which that is computed
@@ -105,13 +105,13 @@ def _recurrent(layer: Any, params: Parameters, inputs: Arrays, recorded: Arrays)
         (n, steps), first = x.shape[:2], _known((given or state)[0])
         before = np.concatenate([first[:, None], rounded(recorded[0][:, :-1])], axis=1)
         rows = before.reshape(n * steps, layer.units)
-        (each,) = layer._cell(held, ahead.reshape(n * steps, ahead.shape[-1]), (rows,))
+        (each,) = _step(layer, held, ahead.reshape(n * steps, ahead.shape[-1]), (rows,))
         whole = np.array(each, np.complex128).reshape(n, steps, layer.units)
         return (whole, whole[:, -1]) if layer.return_state else (whole,)
     if layer.return_sequences:
         now: Any = tuple(map(_known, given or state))
         for t in range(x.shape[1]):
-            now = layer._cell(held, ahead[:, t], now)
+            now = _step(layer, held, ahead[:, t], now)
             outputs.append(np.array(now[0], np.complex128))
             now = (rounded(recorded[0][:, t]), *now[1:])  # an LSTM's second state stays with its own small errors
         final = [outputs[-1], *(np.array(s, np.complex128) for s in now[1:])] if outputs else []
@@ -119,6 +119,15 @@ def _recurrent(layer: Any, params: Parameters, inputs: Arrays, recorded: Arrays)
         return (*made, *final) if layer.return_state else made
     final = _followed(layer, exact, held, x.real.astype(np.float64), ahead, state)
     return (final[0], *final) if layer.return_state else (final[0],)
+
+
+def _step(layer: Any, held: dict[str, Rounded], x: Any, state: Any) -> tuple[Any, ...]:
+    """One step; of a GRU in whichever form errs more: z h + (1 - z) n, or torch's n + z (h - n), which cancels."""
+    if not isinstance(layer, GRU):
+        return tuple(layer._cell(held, x, state))
+    (h,) = state
+    z, n = layer._gates(held, x, h)
+    return (_either(z * h + (1 - z) * n, n + z * (h - n)),)
 
 
 def _followed(
@@ -129,7 +138,7 @@ def _followed(
     projected = layer._projected(exact, x)
     states, errors = [state], []
     for t in range(x.shape[1]):
-        single = layer._cell(held, ahead[:, t], tuple(rounded(a) for a in states[-1]))
+        single = _step(layer, held, ahead[:, t], tuple(rounded(a) for a in states[-1]))
         errors.append(np.concatenate([np.array(s).imag for s in single], axis=-1))  # (N, states units)
         states.append(layer._cell(exact, projected[:, t], states[-1]))
     size = units * count
@@ -139,10 +148,8 @@ def _followed(
     for t in range(x.shape[1] - 1, -1, -1):
         total += np.einsum("nij,nj->ni", np.abs(sensitivity) ** power, errors[t] ** power)
         sensitivity = sensitivity @ _jacobian(layer, exact, projected[:, t], states[t])
-    if power == 2:
-        return [states[-1][k] + 1j * np.sqrt(total[:, k * units : (k + 1) * units]) for k in range(count)]
-    total = np.where(total < SMALL, SLACK * total, np.inf)
-    return [states[-1][k] + 1j * total[:, k * units : (k + 1) * units] for k in range(count)]
+    total = np.sqrt(total) if power == 2 else np.where(total < SMALL, SLACK * total, np.inf)
+    return [np.array(rounded(states[-1][k], total[:, k * units : (k + 1) * units])) for k in range(count)]
 
 
 def _jacobian(layer: Any, params: Parameters, x: Array, state: Arrays) -> Array:

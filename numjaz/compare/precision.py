@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from numjaz.compare.rounding import UNITS
+from numjaz.compare.rounding import UNITS, rounded
 from numjaz.compare.runs import Run
 from numjaz.errors import NumjazError
 from numjaz.layers import Array
@@ -38,4 +38,5 @@ def held_in(dtype: str, array: Array) -> Array:
     with np.errstate(over="ignore"):
         cast = value.astype(dtype).astype(np.float64)
     lost = np.where(cast == value, 0.0, np.abs(cast - value))
-    return cast + 1j * (lost + array.imag) if lost.any() or array.dtype.kind == "c" else cast
+    known = np.array(rounded(cast, lost + array.imag))
+    return known if known.imag.any() else cast

@@ -25,6 +25,7 @@ TINY = {UNITS["float64"]: 2.0**-1022, UNITS["float32"]: 2.0**-126, UNITS["float1
 """By unit, what underflows: numbers below may lose their digits, or be taken for zero."""
 DTYPES = {UNITS["float64"]: np.float32, UNITS["float32"]: np.float32, UNITS["float16"]: np.float16}
 """By unit, what constants of a layer are kept in, at worst."""
+USUAL = 2.0  # of `unit`, what functions mostly err by
 FUNCTION = 16.0  # times that: 8 units in the last place, which exp, tanh, … of any framework on a CPU stay within
 
 
@@ -39,12 +40,16 @@ class Arithmetic:
     terms : int
         Into how many terms a layer's products may be summed at once: frameworks add biases and a recurrent layer's two
         products in orders of their own.
+    sums : float
+        The unit in which a product's sum is kept until it is rounded once, where that is not ``unit``: float16 is
+        mostly summed in float32.
     expected : bool
         Whether the imaginary part is the standard deviation of independent errors rather than a bound.
     """
 
     unit: float = UNITS["float32"]
     terms: int = 0
+    sums: float = 0.0
     expected: bool = False
 
 
@@ -174,7 +179,7 @@ def _begun_with(a: Array, b: Array, da: Array, db: Array) -> Any:
     if kind.expected or not kind.terms:
         return 0.0
     held = sum(np.where(error <= kind.unit * np.abs(each), np.abs(each), 0.0) for each, error in ((a, da), (b, db)))
-    return _gamma(kind.terms) * held
+    return _gamma(kind.terms, kind.sums or kind.unit) * held
 
 
 def _difference(a: Array, b: Array, da: Array, db: Array) -> Parts:
@@ -199,16 +204,19 @@ def _products(a: Array, b: Array, da: Array, db: Array, product: Callable[[Array
     if kind.expected:
         inherited = product(a * a, db * db) + product(da * da, b * b)
         partial = (terms / 2 + 1) * product(a * a, b * b)  # a random walk's sums, each rounded
-        return value, np.sqrt(inherited + kind.unit**2 / 3 * partial)
+        error = np.sqrt(inherited + (kind.sums or kind.unit) ** 2 / 3 * partial)
+        return _once(value, error) if kind.sums else (value, error)
     size_a, size_b = np.abs(a), np.abs(b)
     inherited = product(size_a, db) + product(da, size_b + db)
     most = max(terms, kind.terms) + 2
-    return value, inherited + _gamma(most) * product(size_a + da, size_b + db) + most * TINY[kind.unit]
+    unit = kind.sums or kind.unit
+    error = inherited + _gamma(most, unit) * product(size_a + da, size_b + db) + most * TINY[unit]
+    return _once(value, error) if kind.sums else (value, error)
 
 
-def _gamma(terms: int) -> float:
+def _gamma(terms: int, unit: float) -> float:
     """The largest relative error of so many roundings, (1 + unit)^terms - 1, however many they are."""
-    return float(np.expm1(terms * _ARITHMETIC.get().unit))
+    return float(np.expm1(terms * unit))
 
 
 def _matmul(a: Array, b: Array, da: Array, db: Array) -> Parts:
@@ -232,7 +240,7 @@ def _total(a: Array, da: Array, axis: Any = None, keepdims: bool = False, **_: A
         partial = (count / 2 + 1) * SUM(a * a, axis=axis, keepdims=keepdims)
         return value, np.sqrt(inherited + kind.unit**2 / 3 * partial)
     size = SUM(np.abs(a) + da, axis=axis, keepdims=keepdims)
-    lost = _gamma(count + 1) * size + count * TINY[kind.unit]
+    lost = _gamma(count + 1, kind.unit) * size + count * TINY[kind.unit]
     return value, SUM(da, axis=axis, keepdims=keepdims) + lost
 
 
@@ -247,7 +255,7 @@ def _running(x: Any, axis: int | None = None, **_: Any) -> Rounded:
     if kind.expected:
         lost = kind.unit**2 / 3 * np.cumsum(sums * sums, axis=axis)
         return rounded(sums, np.sqrt(np.cumsum(error * error, axis=axis) + lost))
-    lost = _gamma(count + 1) * np.cumsum(np.abs(value) + error, axis=axis) + count * TINY[kind.unit]
+    lost = _gamma(count + 1, kind.unit) * np.cumsum(np.abs(value) + error, axis=axis) + count * TINY[kind.unit]
     return rounded(sums, np.cumsum(error, axis=axis) + lost)
 
 
@@ -272,7 +280,7 @@ def _function(function: Callable[[Array], Array], slope: Callable[[Array, Array]
     def rule(a: Array, da: Array) -> Parts:
         value = function(a)
         inherited = np.where(da > 0, slope(a, 0 * da if _ARITHMETIC.get().expected else da) * da, 0.0)
-        return _once(value, inherited, FUNCTION)
+        return _once(value, inherited, USUAL if _ARITHMETIC.get().expected else FUNCTION)
 
     return rule
 

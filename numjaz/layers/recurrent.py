@@ -231,6 +231,11 @@ class GRU(Recurrent):
 
     def _cell(self, params: Parameters, x: Array, state: State) -> State:
         (h,) = state
+        z, n = self._gates(params, x, h)
+        return (z * h + (1 - z) * n,)
+
+    def _gates(self, params: Parameters, x: Array, h: Array) -> tuple[Array, Array]:
+        """The update gate z and the candidate n."""
         u, recurrent = self.units, params["recurrent_kernel"]
         f, s = ACTIVATIONS[self.activation], ACTIVATIONS[self.recurrent_activation]
         if self.reset_after:
@@ -243,7 +248,7 @@ class GRU(Recurrent):
             g = h @ recurrent[:, : 2 * u]  # (N, u) -> (N, 2u)
             z, r = s(x[:, :u] + g[:, :u]), s(x[:, u : 2 * u] + g[:, u:])
             n = f(x[:, 2 * u :] + (r * h) @ recurrent[:, 2 * u :])
-        return (z * h + (1 - z) * n,)
+        return z, n
 
     def _cell_operations(self, steps: Any) -> Operations:
         numbers = steps * self.units
