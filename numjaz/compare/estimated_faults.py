@@ -60,12 +60,14 @@ def is_stale(own: Array, there: Array) -> bool:
 
     The other one may be complex: known with an error.
     """
-    far = float(np.maximum(FAR * np.abs(own).max(initial=0), np.abs(there.imag).max(initial=0)))
-    change = there.real - own
+    change = there.real.astype(np.float64) - own
+    largest = max(float(np.abs(own).max(initial=0)), float(np.abs(change).max(initial=0)))
+    far = max(FAR * largest, float(np.abs(there.imag).max(initial=0)))
     if own.size < 2 or (np.abs(change) > far).mean() < MOVED:
         return False
     moved = np.abs(np.sort(there.real, axis=None) - np.sort(own, axis=None)).max() <= far
-    factor = float((there.real * own).sum() / max((own * own).sum(), 1e-300))
+    squares = float(np.square(own, dtype=np.float64).sum())
+    factor = float((there.real * own).sum()) / squares if squares else 0.0
     scaled = np.abs(there.real - factor * own).max() <= far
     shifted = np.abs(change - change.mean()).max() <= far
     return not (moved or scaled or shifted)
