@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from numjaz.compare.edits import Edit, Site
-from numjaz.layers import Array, BatchNormalization, Conv1D, Dense, DepthwiseConv1D
+from numjaz.compare.solved_recurrences import solved_recurrence
+from numjaz.layers import Array, BatchNormalization, Conv1D, Dense, DepthwiseConv1D, Recurrent
 from numjaz.layers.base import Arrays
 
 MOST = 600  # rows of a matrix that is solved for
@@ -38,6 +39,10 @@ def estimated_arrays(site: Site, error: float) -> Iterator[Edit]:
             yield from _statistics(site, error)
         elif isinstance(site.layer, (Dense, Conv1D, DepthwiseConv1D)):
             yield from _matrices(site, error)
+        elif isinstance(site.layer, Recurrent):
+            for name in site.params:
+                array = solved_recurrence(site, name, error)
+                yield from other_values(site, name, array) if array is not None else ()
 
 
 def _can_be_solved(site: Site) -> bool:

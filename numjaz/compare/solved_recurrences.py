@@ -1,0 +1,94 @@
+"""An array of a recurrent layer, solved for from what was recorded of every step.
+
+What unit j makes of a recorded state depends on no other unit's columns (not so where the reset acts before the
+product). So each row of an array is moved for all units at once, and each unit's columns are solved for by
+Gauss-Newton from this side's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numjaz.compare.edits import Site
+from numjaz.layers import GRU, LSTM, Array, SimpleRNN
+
+MOST = 200  # columns a unit that are solved for
+TIMES = 2  # as many numbers recorded as are solved for, at least
+NUMBERS = 1600  # of a unit, that are read
+STEP = 1e-6
+ROUNDS, HALVINGS = 12, 6
+SINGULAR = 1e-10
+CLOSE = 4.0  # times the error of rounding: solved
+DEVIATIONS = 4.0
+
+
+def solved_recurrence(site: Site, name: str, error: float) -> Array | None:
+    """What the array must have been, with its error as the imaginary part; None where that cannot be told."""
+    layer: Any = site.layer
+    if not isinstance(layer, (GRU, LSTM, SimpleRNN)) or not layer.return_sequences or len(site.inputs) != 1:
+        return None
+    if isinstance(layer, GRU) and not layer.reset_after:
+        return None
+    count = max(1, NUMBERS // max(site.recorded[0].shape[1], 1))
+    x, there = site.inputs[0][-count:].astype(np.float64), site.recorded[0][-count:].astype(np.float64)
+    x = x[:, ::-1] if layer.go_backwards else x
+    params = {key: a.real.astype(np.float64) for key, a in site.params.items()}
+    array = params[name]
+    rows = array.reshape(-1, layer.GATES, layer.units)  # a view: every row of each gate
+    unknown = rows.shape[0] * layer.GATES
+    if unknown > MOST or unknown * TIMES > there.shape[0] * there.shape[1]:
+        return None
+    made = _steps(layer, params, x, there)
+    inverse = np.zeros((layer.units, unknown, unknown))
+    for _ in range(ROUNDS):
+        off = (there - made).reshape(-1, layer.units)
+        slopes = _slopes(layer, params, rows, x, there, made)  # (numbers, unknown, units)
+        squares = np.einsum("npu,nqu->upq", slopes, slopes)
+        if not np.isfinite(squares).all():
+            return None
+        inverse = np.linalg.pinv(squares, rcond=SINGULAR, hermitian=True)  # two biases may act as one
+        change = np.einsum("upq,nqu,nu->pu", inverse, slopes, off, optimize=True).reshape(rows.shape)
+        rows += change
+        made = _steps(layer, params, x, there)
+        for _ in range(HALVINGS):
+            if np.square(there - made).sum() <= np.square(off).sum():
+                break
+            change /= 2
+            rows -= change
+            made = _steps(layer, params, x, there)
+        if np.abs(there - made).max() <= CLOSE * error:
+            break
+    else:
+        return None
+    lost = DEVIATIONS * error * np.sqrt(np.maximum(np.einsum("upp->pu", inverse), 0))
+    return np.asarray(array + 1j * lost.reshape(array.shape))
+
+
+def _steps(layer: Any, params: dict[str, Array], x: Array, there: Array) -> Array:
+    """Every step from the recorded one before it; an LSTM's second state goes on from its own."""
+    state = layer.start(len(x), x.dtype)
+    ahead = layer._projected(params, x)
+    if layer.STATES == 1:
+        before = np.concatenate([state[0][:, None], there[:, :-1]], axis=1)
+        flat = layer._cell(params, ahead.reshape(-1, ahead.shape[-1]), (before.reshape(-1, layer.units),))[0]
+        return np.asarray(flat.reshape(there.shape))
+    made = np.empty_like(there)
+    for t in range(x.shape[1]):
+        h, *rest = layer._cell(params, ahead[:, t], state)
+        made[:, t] = h
+        state = (there[:, t], *rest)
+    return made
+
+
+def _slopes(layer: Any, params: dict[str, Array], rows: Array, x: Array, there: Array, made: Array) -> Array:
+    """How each unit's outputs move with each of its own numbers, by differences."""
+    count = rows.shape[0] * layer.GATES
+    slopes = np.empty((there.shape[0] * there.shape[1], count, layer.units))
+    for k in range(count):
+        row = rows[k // layer.GATES, k % layer.GATES]
+        row += STEP
+        slopes[:, k] = ((_steps(layer, params, x, there) - made) / STEP).reshape(-1, layer.units)
+        row -= STEP
+    return slopes
