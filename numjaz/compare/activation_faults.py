@@ -24,7 +24,7 @@ USUAL = (
     "silu",
     "softmax",
 )
-"""Those that are looked for together with another fault."""
+"""Those that are likelier, and are looked for together with another fault."""
 SLOPES = (0.01, 0.1, 0.2, 0.3, 0.05, 0.25)
 
 
@@ -44,7 +44,7 @@ def activation_faults(site: Site, option: str = "activation") -> Iterator[Edit]:
     own = getattr(layer, option, None)
     if isinstance(layer, ELU) or not isinstance(own, str) or own == "glu":
         return
-    for other in ACTIVATIONS:
+    for other in dict.fromkeys((*USUAL, *ACTIVATIONS)):
         if other != own:
             cause = f"{option} is {other}, not {own}"
             if other == "linear":

@@ -22,6 +22,7 @@ STEPS = 4  # of a recurrent layer, before that
 NEAR, NEARER = 1e-2, 1e-4  # of the largest number: how near they must come there, with arrays known roughly or exactly
 ROOM = 8.0  # times the largest bound, which is near as well
 EMPTY = 0.1  # of the largest number: bounds as wide say nothing
+EXACT = 1e-12  # of the largest number: what differs by less does not differ
 SAME = 1e-5  # of the largest number: edits that differ by less have one function
 PROBES = 3  # windows on which functions are told apart
 
@@ -338,9 +339,9 @@ def _probed(edit: Edit, site: Site, probe: Arrays) -> Arrays:
         return ()
 
 
-def _same(one: Arrays, other: Arrays) -> bool:
+def _same(one: Arrays, other: Arrays, share: float = SAME) -> bool:
     return len(one) == len(other) and all(
-        a.shape == b.shape and bool(np.abs(a - b).max(initial=0) <= SAME * np.abs(b).max(initial=0))
+        a.shape == b.shape and bool(np.abs(a - b).max(initial=0) <= share * np.abs(b).max(initial=0))
         for a, b in zip(one, other, strict=True)
     )
 
@@ -365,6 +366,6 @@ def undetectable(site: Site) -> list[str]:
                 a.shape == b.shape and bool((np.abs(a - b) <= y.imag).all())
                 for a, b, y in zip(other, own, made, strict=True)
             )
-            if hidden and not _same(_probed(edit, site, probe), usual):
+            if hidden and not _same(_probed(edit, site, probe), usual, EXACT):
                 found.append(edit.cause)
     return list(dict.fromkeys(found))

@@ -89,7 +89,8 @@ class _Columns:
         held = {name: a.real.astype(np.float64) for name, a in {**plain, **site.params}.items()}
         self.gamma, self.beta, self.variance = held["gamma"], held["beta"], held["moving_variance"]
         self.deviation = np.sqrt(self.variance + layer.epsilon)
-        self.off = self.x - held["moving_mean"]
+        self.mean = held["moving_mean"]
+        self.off = self.x - self.mean
 
     def roots(self, error: float) -> tuple[Array, Array]:
         """The deviation that each channel was divided by, and its error."""
@@ -129,9 +130,16 @@ def _statistics(site: Site, error: float) -> Iterator[Edit]:
             "beta": beta + 1j * few,
             "moving_mean": (x - (y - columns.beta) * scale).mean(0) + 1j * few * np.abs(scale),
         }
-    for name, array in solved.items():
-        if name in site.params and np.isfinite(array).all():
-            yield from other_values(site, name, array)
+    own = {
+        "moving_variance": columns.variance,
+        "gamma": columns.gamma,
+        "beta": columns.beta,
+        "moving_mean": columns.mean,
+    }
+    for alike in (("gamma", "moving_variance"), ("beta", "moving_mean")):  # either could make up for the other
+        if all(np.isfinite(solved[name]).all() and is_stale(own[name], solved[name]) for name in alike):
+            for name in alike:
+                yield from other_values(site, name, solved[name]) if name in site.params else ()
 
 
 def _slope(x: Array, y: Array, error: Any) -> tuple[Array, Array]:

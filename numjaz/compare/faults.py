@@ -15,6 +15,7 @@ from numjaz.compare.normalization_faults import normalization_faults, standardiz
 from numjaz.compare.recurrent_faults import cell_faults
 from numjaz.layers import (
     ELU,
+    Activation,
     AveragePooling1D,
     BatchNormalization,
     Bidirectional,
@@ -30,6 +31,7 @@ from numjaz.layers import (
     Recurrent,
     ReLU,
     SeparableConv1D,
+    Softmax,
     TimeDistributed,
 )
 
@@ -45,7 +47,8 @@ def edits(site: Site) -> Iterator[Edit]:
     yield from array_faults(site)
     if site.outer:
         yield from input_faults(site)
-    yield from missing_layer(site)
+    if not isinstance(site.layer, (Activation, Softmax)):  # whose own faults have that one
+        yield from missing_layer(site)
 
 
 def _of_its_kind(site: Site) -> Iterator[Edit]:
