@@ -1,8 +1,8 @@
 """Faults whose size the recording itself tells: constants of other values, arrays of another training.
 
-An array is solved for where the recording has at least twice as many numbers as it has; the error of that is carried
-along. Only an array that is another one nearly everywhere is called stale: a single number that is wrong, the same
-numbers in another order, or all of them scaled or shifted, are something else, and unknown.
+An array is solved for where the recording has more numbers than it has; the error of that is carried along. Only an
+array that is another one nearly everywhere is called stale: a single number that is wrong, the same numbers in another
+order, or all of them scaled or shifted, are something else, and unknown.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from numjaz.layers import Array, BatchNormalization, Conv1D, Dense, DepthwiseCon
 from numjaz.layers.base import Arrays
 
 MOST = 600  # rows of a matrix that is solved for
-TIMES = 2  # as many numbers recorded as are solved for, at least
+EXCESS = 4  # numbers recorded, more than are solved for: to be explained too
+TOLD = 0.5  # of a kernel's columns are told by that many, at least
+SINGULAR = 1e-10
 DEVIATIONS = 4.0  # of an estimate, as its error
 MOVED = 0.75  # of an array's numbers, at least, where it is of another training
 FAR = 1e-5  # of the largest number: those that moved
@@ -50,14 +52,18 @@ def _can_be_solved(site: Site) -> bool:
         return False
     x, layer = site.inputs[0], site.layer
     last = not isinstance(layer, BatchNormalization) or layer.axis in (-1, x.ndim - 1)
-    return last and x.size >= 2 * TIMES * x.shape[-1]
+    return last and x.size >= EXCESS * x.shape[-1]
 
 
 def other_values(site: Site, name: str, array: Array) -> Iterator[Edit]:
     """An array of another training, where this is one."""
     if is_stale(site.params[name].real, array):
-        cause, fix = f"{name} has other values: stale weights", f"load {name} of the same training"
-        yield Edit(cause, fix, name, site.layer, {**site.params, name: array})
+        yield _stale(site, name, array)
+
+
+def _stale(site: Site, name: str, array: Array) -> Edit:
+    cause, fix = f"{name} has other values: stale weights", f"load {name} of the same training"
+    return Edit(cause, fix, name, site.layer, {**site.params, name: array})
 
 
 def is_stale(own: Array, there: Array) -> bool:
@@ -182,25 +188,28 @@ def _matrices(site: Site, error: float) -> Iterator[Edit]:
         gap = gap - gap.mean(-1, keepdims=True)
     counts = known.sum(0)
     lost = error * np.where(known, steep, 0.0).max()
-    if "bias" in params and (counts >= TIMES).all():
+    if "bias" in params and (counts >= 2).all():
         shift = np.where(known, gap, 0.0).sum(0) / counts
         yield from other_values(site, "bias", params["bias"] + shift + 1j * DEVIATIONS * lost / np.sqrt(counts))
     bare = replace(plain, use_bias=False)
     kernel = params["kernel"]
     rows = kernel.size // width
-    if not rows * TIMES <= counts.min() or rows > MOST:
+    if rows > MOST or counts.max(initial=0) < rows // 2:
         return
     design = _design(bare, kernel.shape, rows, width, x)
-    change, errors = np.empty((rows, width)), np.empty((rows, width))
-    for k in range(width):
-        a = design[..., k % design.shape[-1]][known[:, k]]
-        try:
-            inverse = np.linalg.inv(a.T @ a)
-        except np.linalg.LinAlgError:
-            return
-        change[:, k] = inverse @ (a.T @ gap[known[:, k], k])
-        errors[:, k] = DEVIATIONS * lost * np.sqrt(np.maximum(np.diag(inverse), 0))
-    yield from other_values(site, "kernel", kernel + (change + 1j * errors).reshape(kernel.shape))
+    columns = [_solved(design[..., k % design.shape[-1]][known[:, k]], gap[known[:, k], k], lost) for k in range(width)]
+    told = np.array([told for _, told in columns])
+    there = kernel + np.stack([change for change, _ in columns], axis=-1).reshape(kernel.shape)
+    if told.mean() >= TOLD and is_stale(kernel[..., told], there[..., told]):
+        yield _stale(site, "kernel", there)
+
+
+def _solved(a: Array, b: Array, error: float) -> tuple[Array, bool]:
+    """The smallest least-squares solution, with its error; and whether more numbers than unknowns tell it."""
+    inverse = np.linalg.pinv(a.T @ a, rcond=SINGULAR, hermitian=True)
+    rank = int(np.linalg.matrix_rank(inverse, hermitian=True)) if a.size else 0
+    errors = DEVIATIONS * error * np.sqrt(np.maximum(np.diag(inverse), 0))
+    return inverse @ (a.T @ b) + 1j * errors, len(a) >= rank + EXCESS
 
 
 def _design(layer: Any, shape: tuple[int, ...], rows: int, width: int, x: Array) -> Array:
