@@ -199,8 +199,12 @@ def _matrices(site: Site, error: float) -> Iterator[Edit]:
     design = _design(bare, kernel.shape, rows, width, x)
     columns = [_solved(design[..., k % design.shape[-1]][known[:, k]], gap[known[:, k], k], lost) for k in range(width)]
     told = np.array([told for _, told in columns])
-    there = kernel + np.stack([change for change, _ in columns], axis=-1).reshape(kernel.shape)
-    if told.mean() >= TOLD and is_stale(kernel[..., told], there[..., told]):
+    if told.mean() < TOLD:
+        return
+    changes = np.stack([change for change, _ in columns], axis=-1)  # (rows, width)
+    changes[:, ~told] = 1j * np.abs(changes[:, told]).max()  # they may be anything as large
+    there = kernel + changes.reshape(kernel.shape)
+    if is_stale(kernel[..., told], there[..., told]):
         yield _stale(site, "kernel", there)
 
 
