@@ -11,7 +11,7 @@ import numpy as np
 from numjaz.compare.diagnosis import diagnose
 from numjaz.compare.isolated import DEVIATIONS, alone, largest_windows, likely
 from numjaz.compare.matching import laid_out, match
-from numjaz.compare.precision import check_dtypes, coarsest, held_in
+from numjaz.compare.precision import coarsest, held_in, numbers
 from numjaz.compare.rounding import UNITS, Arithmetic, arithmetic
 from numjaz.compare.runs import Run, run_model
 from numjaz.errors import NumjazError
@@ -149,7 +149,7 @@ def compare(model: Model, other: Model | Run, x: Array | Mapping[str, Array] | N
         run = other
     else:
         run = run_model(other, excite(model) if x is None else x, "the other")
-    check_dtypes(run)
+    run = numbers(run, {node.name for node in model.nodes})
     own = run_model(model, run.inputs)
     matched = match(own.outputs, run.outputs)
     if not matched:
@@ -241,6 +241,7 @@ def _differences(
 ) -> list[NodeDifference]:
     owned = owned_parameters(model.nodes)
     few = largest_windows(run.inputs.values())
+    dtype = coarsest((*run.inputs.values(), *run.outputs.values()))  # autocast gives float32 what float16 made
     odds: dict[str, Array] = {}  # of what nobody recorded, on a few windows: values and standard deviations
     held: dict[str, Array] = dict(run.inputs)  # recorded, or what this side makes of what was
     behind: dict[str, tuple[str, ...]] = dict.fromkeys(run.inputs, ())  # nodes that nobody recorded
@@ -256,9 +257,6 @@ def _differences(
             laid_out(run.outputs[matched[key]], own.outputs[key]) if key in matched else own.outputs[key]
             for key in keys
         )
-        seen = [held[source] for source in sources if held[source].dtype.kind == "f"]
-        seen += [there for key, there in zip(keys, recorded, strict=True) if key in matched]
-        dtype = coarsest(seen or [*run.inputs.values(), *run.outputs.values()])
         params = {name: held_in(dtype, model.parameters[f"{node.owner}/{name}"]) for name in owned[node.owner]}
 
         def judged(layer: Layer, given: Mapping[str, Array]) -> tuple[tuple[Array, ...], list[NodeDifference]]:
