@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from numjaz.architectures.initial import initial_parameters
-from numjaz.compare.isolated import alone
+from numjaz.compare import isolated
+from numjaz.compare.isolated import alone, likely
+from numjaz.compare.precision import held_in
+from numjaz.compare.rounding import Arithmetic, arithmetic
 from numjaz.layers import GRU, LSTM, Bidirectional, Layer, SimpleRNN
 
 STEPS, WIDTH = 200, 5
@@ -92,3 +95,69 @@ def test_inherited_errors_are_no_fault() -> None:
     recorded = layer.forward(params, (moved,)).outputs
     (found,) = alone(layer, params, (moved,), recorded)
     assert (np.abs(recorded[0] - found.real) <= found.imag).all()
+
+
+def test_the_other_form_of_a_gru_is_one_too() -> None:
+    """Where h and n have other signs, torch's n + z (h - n) cancels: beyond what z h + (1 - z) n can lose."""
+    rng = np.random.default_rng(0)
+    layer: Any = GRU(12)
+    params = {
+        n: rng.normal(0, 0.05, p.shape).astype(np.float32) for n, p in layer.parameters(((STEPS, WIDTH),)).items()
+    }
+    params["bias"][0] = np.repeat([5.0, -5.0, 0.0], 12)  # z is nearly 1, and n whatever the inputs make of it
+    params["kernel"][:, 24:] *= 100
+    x = rng.choice([-1.0, 1.0], (3, STEPS, WIDTH)).astype(np.float32)
+    h, one = np.zeros((3, 12), np.float32), np.float32(1)
+    steps = []
+    for t in range(STEPS):
+        a, g = x[:, t] @ params["kernel"] + params["bias"][0], h @ params["recurrent_kernel"] + params["bias"][1]
+        z, r = (one / (one + np.exp(-(a + g)[:, k * 12 : k * 12 + 12])) for k in (0, 1))
+        n = np.tanh(a[:, 24:] + r * g[:, 24:])
+        h = n + z * (h - n)
+        steps.append(h)
+    recorded = np.stack(steps, axis=1)
+    (found,) = alone(layer, params, (x,), (recorded,))
+    error = np.abs(recorded - found.real)
+    assert (error <= found.imag).all()
+    plain: Any = isolated._either
+    isolated._either = lambda made, other: made  # type: ignore[assignment]
+    try:
+        (one_form,) = alone(layer, params, (x,), (recorded,))
+    finally:
+        isolated._either = plain
+    assert (error > one_form.imag).any()  # the test would see it
+
+
+def test_where_nothing_is_known_the_value_still_is() -> None:
+    """Steps that only grow have no bound; that is no fault."""
+    layer = SimpleRNN(2, "linear", use_bias=False, return_sequences=False)
+    params = {"kernel": np.ones((1, 2), np.float32), "recurrent_kernel": 2 * np.eye(2, dtype=np.float32)}
+    x = np.ones((1, 40, 1), np.float32)
+    recorded = layer.forward(params, (x,)).outputs
+    (found,) = alone(layer, params, (x,), recorded)
+    assert np.isfinite(found.real).all()
+    assert np.isinf(found.imag).all()
+
+
+@pytest.mark.parametrize("name", ["GRU every step", "SimpleRNN every step", "LSTM every step", "LSTM last step"])
+def test_the_expected_size_is_between_nothing_and_the_bound(name: str) -> None:
+    params, x, recorded = case(LAYERS[name], 0)
+    with arithmetic(Arithmetic()):
+        (bound,), (expected,) = (each(LAYERS[name], params, (x,), recorded) for each in (alone, likely))
+    error = np.sqrt((np.abs(recorded[0] - bound.real) ** 2).mean())
+    assert 0.1 < np.sqrt((expected.imag**2).mean()) / error < 10
+    assert (expected.imag < bound.imag).all()
+
+
+def test_weights_known_with_an_error() -> None:
+    """Weights that the other side may have rounded, as a mixed policy does, or not."""
+    layer: Any = LSTM(12)
+    params, x, _ = case(layer, 0)
+    x = x.astype(np.float16).astype(np.float32)
+    cast = {name: array.astype(np.float16).astype(np.float32) for name, array in params.items()}
+    known = {name: held_in("float16", array) for name, array in params.items()}
+    for other in (params, cast):
+        recorded = layer.forward(other, (x,)).outputs
+        with arithmetic(Arithmetic()):
+            (found,) = alone(layer, known, (x,), recorded)
+        assert (np.abs(recorded[0] - found.real) <= found.imag).all()

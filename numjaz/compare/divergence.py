@@ -10,7 +10,7 @@ import numpy as np
 from numjaz.compare.diagnosis import diagnose, undetectable
 from numjaz.compare.differences import NodeDifference
 from numjaz.compare.matching import match
-from numjaz.compare.precision import check_dtypes
+from numjaz.compare.precision import numbers
 from numjaz.compare.rounding import arithmetic
 from numjaz.compare.runs import Run, run_model
 from numjaz.compare.walking import Suspect, Walk, walk
@@ -120,7 +120,7 @@ def compare(model: Model, other: Model | Run, x: Array | Mapping[str, Array] | N
         run = other
     else:
         run = run_model(other, excite(model) if x is None else x, "the other")
-    check_dtypes(run)
+    run = numbers(run, {node.name for node in model.nodes})
     own = run_model(model, run.inputs)
     matched = match(own.outputs, run.outputs)
     if not matched:

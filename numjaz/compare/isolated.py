@@ -81,15 +81,13 @@ def _known(x: Array) -> Rounded:
 
 
 def _both_directions(layer: Bidirectional, params: Parameters, inputs: Arrays, recorded: Array) -> Array:
-    x, width = inputs[0], layer.forward_layer.units
-    sequences = layer.forward_layer.return_sequences
-    ahead, back = recorded[..., :width], recorded[..., width:]
-    (first,) = _recurrent(layer.forward_layer, under(params, "forward"), (x,), (ahead,))
-    turned = (x[:, ::-1],)
-    (second,) = _recurrent(
-        layer.backward_layer, under(params, "backward"), turned, (back[:, ::-1] if sequences else back,)
-    )
-    return np.concatenate([first, second[:, ::-1] if sequences else second], axis=-1)
+    ahead, back = layer.forward_layer, layer.backward_layer
+    x, states = inputs[0], inputs[1:]
+    first, second = recorded[..., : ahead.units], recorded[..., ahead.units :]
+    turned = second[:, ::-1] if back.return_sequences else second
+    (one,) = _recurrent(ahead, under(params, "forward"), (x, *states[: ahead.STATES]), (first,))
+    (other,) = _recurrent(back, under(params, "backward"), (x[:, ::-1], *states[ahead.STATES :]), (turned,))
+    return np.concatenate([one, other[:, ::-1] if back.return_sequences else other], axis=-1)
 
 
 def _recurrent(layer: Any, params: Parameters, inputs: Arrays, recorded: Arrays) -> tuple[Array, ...]:

@@ -26,7 +26,9 @@ TINY = {UNITS["float64"]: 2.0**-1022, UNITS["float32"]: 2.0**-126, UNITS["float1
 DTYPES = {UNITS["float64"]: np.float32, UNITS["float32"]: np.float32, UNITS["float16"]: np.float16}
 """By unit, what constants of a layer are kept in, at worst."""
 USUAL = 2.0  # of `unit`, what functions mostly err by
-FUNCTION = 16.0  # times that: 8 units in the last place, which exp, tanh, … of any framework on a CPU stay within
+FUNCTION = {UNITS["float64"]: 16.0, UNITS["float32"]: 16.0, UNITS["float16"]: 4.0}
+"""By unit, how many of them: 8 units in the last place, which exp, tanh, … of any framework on a CPU stay within; of
+float16 2, since each is computed in float32."""
 
 
 @dataclass(frozen=True)
@@ -280,9 +282,14 @@ def _function(function: Callable[[Array], Array], slope: Callable[[Array, Array]
     def rule(a: Array, da: Array) -> Parts:
         value = function(a)
         inherited = np.where(da > 0, slope(a, 0 * da if _ARITHMETIC.get().expected else da) * da, 0.0)
-        return _once(value, inherited, USUAL if _ARITHMETIC.get().expected else FUNCTION)
+        return _once(value, inherited, _by_a_function())
 
     return rule
+
+
+def _by_a_function() -> float:
+    kind = _ARITHMETIC.get()
+    return USUAL if kind.expected else FUNCTION[kind.unit]
 
 
 def _less_one(a: Array, da: Array) -> Parts:
@@ -291,10 +298,14 @@ def _less_one(a: Array, da: Array) -> Parts:
     return _once(np.expm1(a), error)
 
 
-def _erf(x: Array) -> Array:
+def _normal(a: Array, da: Array) -> Parts:
+    """`erf`, of which oneDNN's form, torch's within gelu, errs by units in the last place of 1, not of the value."""
     from scipy.special import erf
 
-    return np.asarray(erf(x))
+    value, kind = np.asarray(erf(a)), _ARITHMETIC.get()
+    near = np.maximum(np.abs(a) - (0.0 if kind.expected else da), 0)
+    inherited = 2 / np.sqrt(np.pi) * np.exp(-(near**2)) * da
+    return value, _both(inherited, np.asarray(_by_a_function() * kind.unit))
 
 
 RULES: dict[str, Callable[..., Parts]] = {
@@ -316,7 +327,7 @@ RULES: dict[str, Callable[..., Parts]] = {
     "log": _function(np.log, lambda a, da: 1 / np.maximum(a - da, 0)),
     "log1p": _function(np.log1p, lambda a, da: 1 / np.maximum(1 + a - da, 0)),
     "tanh": _function(np.tanh, lambda a, da: 1 - np.tanh(np.maximum(np.abs(a) - da, 0)) ** 2),
-    "erf": _function(_erf, lambda a, da: 2 / np.sqrt(np.pi) * np.exp(-(np.maximum(np.abs(a) - da, 0) ** 2))),
+    "erf": _normal,
 }
 """What each operation makes of values and errors."""
 REDUCED = ("axis", "keepdims")

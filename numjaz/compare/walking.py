@@ -63,6 +63,7 @@ class Walk:
         self.owned = owned_parameters(model.nodes)
         self.found: dict[str, NodeDifference] = {}
         self.suspects: dict[str, list[Suspect]] = {}
+        self._dtype = coarsest((*run.inputs.values(), *run.outputs.values()))  # autocast widens what float16 made
         self._few = largest_windows(run.inputs.values())
         self._odds: dict[str, Array] = {}  # of what nobody recorded, on a few windows: values and standard deviations
         self._held: dict[str, Array] = dict(run.inputs)  # recorded, or what this side makes of what was
@@ -98,9 +99,7 @@ class Walk:
             else self.own.outputs[key]
             for key in keys
         )
-        seen = [self._held[source] for source in sources if self._held[source].dtype.kind == "f"]
-        seen += [there for key, there in zip(keys, recorded, strict=True) if key in self.matched]
-        dtype = coarsest(seen or [*self.run.inputs.values(), *self.run.outputs.values()])
+        dtype = self._dtype
         params = {name: held_in(dtype, a) for name, a in self._arrays(node.owner).items()}
         kind = Arithmetic(UNITS[dtype], _terms(params), self.sums if dtype == "float16" else 0.0)
         return Place(node, keys, sources, params, recorded, kind)
@@ -152,8 +151,7 @@ class Walk:
     def _differences(
         self, place: Place, layer: Layer, held: Mapping[str, Array], suspects: tuple[str, ...]
     ) -> tuple[Arrays, list[NodeDifference]]:
-        dtype = next(name for name, unit in UNITS.items() if unit == place.arithmetic.unit)
-        inputs = tuple(held_in(dtype, held[source]) for source in place.sources)
+        inputs = tuple(held_in(self._dtype, held[source]) for source in place.sources)
         made = alone(layer, place.params, inputs, place.recorded)
         few = self._few
         parts = tuple(self._odds.get(source, x.real[few]) for source, x in zip(place.sources, inputs, strict=True))
