@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> None:
 def _keras(path: str, x: dict[str, Array], factory: str) -> Run:
     import keras
 
-    from numjaz.frameworks.record import record
+    from numjaz.frameworks import record
 
     if _whole(path):
         loaded = keras.models.load_model(path, compile=False)
@@ -118,7 +118,7 @@ def _whole(path: str) -> bool:
 def _torch(path: str, x: dict[str, Array], factory: str) -> Run:
     import torch
 
-    from numjaz.frameworks.record import record
+    from numjaz.frameworks import record
 
     if not factory:
         from numjaz.frameworks.torch import torch_module
