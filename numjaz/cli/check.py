@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from numjaz.cli.options import add_file_options, load_file
-from numjaz.cli.output import check_page, json_line, note, write_page
+from numjaz.cli.output import check_page, json_line, note, waiting, write_page
 from numjaz.compare import compare
 from numjaz.compare.divergence import Comparison, excite
-from numjaz.compare.pages import comparison_page
+from numjaz.compare.pages import comparison_page, parted
 from numjaz.compare.runs import is_run
 from numjaz.errors import NumjazError, printable
 from numjaz.formats.description import by_name, golden_error
@@ -83,12 +83,30 @@ def _served(args: argparse.Namespace) -> Comparison:
     """FILE in numjaz and in a framework."""
     if args.other is not None:
         raise NumjazError("--with takes the place of OTHER")
-    from numjaz.frameworks.serve import served
+    from numjaz.frameworks.serve import dtype_there, served
 
     model = _network(args)
-    x = _windows(args.input) if args.input else excite(model)
-    given = x if isinstance(x, dict) else {model.inputs[0]: x}
-    return compare(model, served(args.framework, args.model, given, python=args.python, factory=args.factory))
+    dtype = dtype_there(model)
+    given = {model.inputs[0]: _windows(args.input)} if args.input else excite(model)
+    if any(array.dtype != dtype for array in given.values()) and args.input:
+        note(f"--input {args.input}: run as {dtype}, in which {args.framework} has the network")
+    given = {name: array.astype(dtype) for name, array in given.items()}
+    waiting(f"{args.framework} is started in {args.python} …")
+    try:
+        run = served(
+            args.framework,
+            model,
+            given,
+            path=args.model,
+            architecture=args.architecture,
+            key=args.key,
+            factory=args.factory,
+            python=args.python,
+        )
+        waiting("the two are compared …")
+        return compare(model, run)
+    finally:
+        waiting("")
 
 
 def _told(args: argparse.Namespace, found: Comparison) -> int:
@@ -122,8 +140,7 @@ def _text(found: Comparison) -> str:
     if first is None:
         return f"{text}\nthe two agree: rounding explains every difference"
     place = ", ".join(f"{axis} {k}" for axis, k in zip(("window", "time", "channel"), first.where, strict=False))
-    where = f"in {first.name}" if len(first.suspects) == 1 else f"in one of {', '.join(first.suspects)}"
-    told = f"{text}\nthe two part {where}: {first.ratio:,.3g} times what rounding allows, at {place}"
+    told = f"{text}\nthe two part in {parted(first)}, at {place}"
     return told + (f"\ncause: {found.cause}\nfix: {found.fix}" if found.fix else "\ncause: unknown")
 
 
