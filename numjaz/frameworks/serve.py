@@ -24,8 +24,10 @@ import numpy as np
 import numjaz
 from numjaz.compare.runs import Run, read_run, write_run
 from numjaz.errors import NumjazError
+from numjaz.formats.torch_names import IGNORED, to_torch
 from numjaz.layers import Array
 from numjaz.model import Model
+from numjaz.nodes import layers_by_owner, owned_parameters
 
 SECONDS = 600
 START = """
@@ -260,14 +262,42 @@ def _torch(request: Request, x: dict[str, Array]) -> Run:
         with torch.no_grad():
             made = torch_module(request.twin()).activations({n: torch.from_numpy(a) for n, a in x.items()})
         return Run("torch", x, {name: tensor.numpy() for name, tensor in made.items()})
-    module = _made(request.factory)
+    state, module = _state(request), _made(request.factory)
     if not isinstance(module, torch.nn.Module):
         raise NumjazError(f"--factory {request.factory} gave {type(module).__name__}, not a torch.nn.Module")
-    state, wanted = _state(request), list(module.state_dict())
+    wanted = list(module.state_dict())
     ends = [name.removesuffix(wanted[0]) for name in state if wanted and name.endswith(wanted[0])]
     head = next((head for head in ends if all(head + name in state for name in wanted)), "")  # DataParallel's "module."
     module.load_state_dict({name.removeprefix(head): state[name] for name in state if name.startswith(head)})
-    return record(module, _taken(x))
+    run, called = record(module, _taken(x)), _called(request.twin(), module)
+    outputs = {}
+    for name, array in run.outputs.items():
+        place, bracket, number = name.partition("[")
+        outputs[called.get(place, place) + bracket + number] = array
+    return Run("torch", run.inputs, outputs)
+
+
+def _called(model: Model, module: Any) -> dict[str, str]:
+    """The node that each module is, by the weights that both hold; biases may be one here and two there."""
+    state = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+    places: dict[str, dict[str, Array]] = {}
+    for name, array in state.items():
+        place, _, leaf = name.rpartition(".")
+        places.setdefault(place, {}).update({} if leaf == IGNORED else {leaf: array})
+    layers, owned, found = layers_by_owner(model.nodes), owned_parameters(model.nodes), dict[str, str]()
+    for owner, names in owned.items():
+        nodes = [node.name for node in model.nodes if node.owner == owner]
+        own = to_torch(layers[owner], {name: model.parameters[f"{owner}/{name}"] for name in names})
+        same = [
+            place
+            for place, held in places.items()
+            if place not in found
+            and own.keys() == held.keys()
+            and all(leaf.startswith("bias") or np.array_equal(held[leaf], array) for leaf, array in own.items())
+        ]
+        if own and same and len(nodes) == 1:
+            found[same[0]] = nodes[0]
+    return found
 
 
 def _made(factory: str) -> Any:
