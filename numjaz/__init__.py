@@ -1,7 +1,9 @@
 """Neural networks for wearable sensors, run, counted and checked in plain NumPy."""
 
+from numjaz import frameworks
 from numjaz.architectures import jazbat
 from numjaz.audit import count, memory
+from numjaz.compare import compare
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError, NumjazWarning
 from numjaz.formats import load, register
@@ -21,7 +23,9 @@ __all__ = [
     "NumjazWarning",
     "Recording",
     "__version__",
+    "compare",
     "count",
+    "frameworks",
     "jazbat",
     "load",
     "memory",

@@ -1,8 +1,9 @@
 """Check whether weights mean the same in two places; the exit code is 1 where they do not.
 
 FILE alone re-runs the test case that it carries: every file that numjaz writes carries one, in the formats that have
-room for it. FILE OTHER runs both on the same windows, or takes OTHER's recording, and names the first node at which
-rounding does not explain the difference. OTHER is a model file, a shipped network, or the .npz of a recorded run.
+room for it. FILE OTHER runs both on the same windows, and names the first node at which rounding does not explain the
+difference. Each is a model file or a shipped network; one of them may be the .npz of a recorded run, which has windows
+of its own.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from numjaz.cli.options import add_file_options, load_file
-from numjaz.cli.output import check_page, json_line, note, write_page
-from numjaz.compare.divergence import Comparison, compare, excite
-from numjaz.compare.pages import comparison_page
-from numjaz.compare.runs import is_run, read_run
+from numjaz.cli.output import check_page, json_line, note, waiting, write_page
+from numjaz.compare import compare
+from numjaz.compare.divergence import Comparison, excite
+from numjaz.compare.pages import comparison_page, parted
+from numjaz.compare.runs import is_run
 from numjaz.errors import NumjazError, printable
-from numjaz.formats import load
 from numjaz.formats.description import by_name, golden_error
 from numjaz.model import Model
 from numjaz.report import shortened, table
@@ -52,28 +53,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Run the command."""
     check_page(args.html)
-    model = load_file(args, args.model)
     if args.framework is not None:
-        if args.other is not None:
-            raise NumjazError("--with takes the place of OTHER")
-        from numjaz.frameworks.serve import served
-
-        x = _windows(args.input) if args.input else excite(model)
-        given = x if isinstance(x, dict) else {model.inputs[0]: x}
-        run = served(args.framework, args.model, given, python=args.python, factory=args.factory)
-        return _told(args, compare(model, run))
+        return _told(args, _served(args))
     if args.other is None:
         if args.input is not None or args.html is not None:
             raise NumjazError("--input and --html go with two networks; one is checked with the test case it carries")
-        return _carried(args, model)
-    recorded = is_run(args.other)
+        return _carried(args, _network(args))
+    return _told(args, _beside(args))
+
+
+def _network(args: argparse.Namespace) -> Model:
+    """FILE, where it has to be a network."""
+    if is_run(args.model):
+        raise NumjazError(f"{args.model}: a recorded run, not a network; name the network to compare it with")
+    return load_file(args, args.model)
+
+
+def _beside(args: argparse.Namespace) -> Comparison:
+    """FILE and OTHER; what the options say of a file of weights goes for the network where one is a recording."""
+    recorded = [path for path in (args.model, args.other) if is_run(path)]
     if recorded and args.input is not None:
-        raise NumjazError(f"--input: {args.other} is a recording, with inputs of its own")
-    if recorded:
-        found = compare(model, read_run(args.other))
-    else:
-        found = compare(model, load(args.other), _windows(args.input) if args.input else excite(model))
-    return _told(args, found)
+        raise NumjazError(f"--input: {recorded[0]} is a recording, with inputs of its own")
+    if args.model in recorded:
+        return compare(args.model, args.other if args.other in recorded else load_file(args, args.other))
+    return compare(load_file(args, args.model), args.other, _windows(args.input) if args.input else None)
+
+
+def _served(args: argparse.Namespace) -> Comparison:
+    """FILE in numjaz and in a framework."""
+    if args.other is not None:
+        raise NumjazError("--with takes the place of OTHER")
+    from numjaz.frameworks.serve import dtype_there, served
+
+    model = _network(args)
+    dtype = dtype_there(model)
+    given = {model.inputs[0]: _windows(args.input)} if args.input else excite(model)
+    if any(array.dtype != dtype for array in given.values()) and args.input:
+        note(f"--input {args.input}: run as {dtype}, in which {args.framework} has the network")
+    given = {name: array.astype(dtype) for name, array in given.items()}
+    waiting(f"{args.framework} is started in {args.python} …")
+    try:
+        run = served(
+            args.framework,
+            model,
+            given,
+            path=args.model,
+            architecture=args.architecture,
+            key=args.key,
+            factory=args.factory,
+            python=args.python,
+        )
+        waiting("the two are compared …")
+        return compare(model, run)
+    finally:
+        waiting("")
 
 
 def _told(args: argparse.Namespace, found: Comparison) -> int:
@@ -107,8 +140,7 @@ def _text(found: Comparison) -> str:
     if first is None:
         return f"{text}\nthe two agree: rounding explains every difference"
     place = ", ".join(f"{axis} {k}" for axis, k in zip(("window", "time", "channel"), first.where, strict=False))
-    where = f"in {first.name}" if len(first.suspects) == 1 else f"in one of {', '.join(first.suspects)}"
-    told = f"{text}\nthe two part {where}: {first.ratio:,.3g} times what rounding allows, at {place}"
+    told = f"{text}\nthe two part in {parted(first)}, at {place}"
     return told + (f"\ncause: {found.cause}\nfix: {found.fix}" if found.fix else "\ncause: unknown")
 
 

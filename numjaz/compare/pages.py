@@ -53,10 +53,19 @@ def _summary(found: Comparison) -> list[Markup]:
     first = found.first
     if first is None:
         return [paragraph(marked("The two agree", "good"), ": rounding explains every difference.")]
-    where = first.name if len(first.suspects) == 1 else f"one of {', '.join(first.suspects)}"
-    told = [paragraph(marked("The two part", "bad"), f" in {where}: {first.ratio:,.3g} times what rounding allows.")]
+    told = [paragraph(marked("The two part", "bad"), f" in {parted(first)}.")]
     told.append(listing([f"cause: {found.cause}", *([f"fix: {found.fix}"] if found.fix else [])]))
     return told
+
+
+def parted(first: NodeDifference) -> str:
+    """Where two runs part, and by how much."""
+    where = first.name if len(first.suspects) == 1 else f"one of {', '.join(first.suspects)}"
+    if not math.isfinite(first.max_abs):
+        return f"{where}: a number is NaN or infinite"
+    if not math.isfinite(first.ratio):
+        return f"{where}: by {first.isolated:.1e}, where rounding does nothing"
+    return f"{where}: {first.ratio:,.3g} times what rounding allows"
 
 
 def _heat(each: NodeDifference) -> Markup:

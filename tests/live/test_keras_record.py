@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 from counting_networks import NETWORKS, random_network
+from without_frameworks import checked
 
 import numjaz
 from numjaz import NumjazError
-from numjaz.compare.divergence import compare, excite
-from numjaz.compare.runs import read_run
+from numjaz.compare.divergence import excite
 
 keras = pytest.importorskip("keras")
+from numjaz.frameworks import record  # noqa: E402
 from numjaz.frameworks.keras import keras_model  # noqa: E402
-from numjaz.frameworks.record import record  # noqa: E402
 
 SHIPPED = ("jazbat-watch-1d-activity", "jazbat-watch-3d-activity", "jazbat-phone-1d-activity")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Keras's own
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Keras's own
 
 def agreed(model: numjaz.Model, window: int | None = None, seed: int = 0) -> None:
     x = excite(model, window, seed)
-    found = compare(model, record(keras_model(model), next(iter(x.values()))))
+    found = numjaz.compare(model, record(keras_model(model), next(iter(x.values()))))
     assert found.agree, [each for each in found.nodes if each.fault]
     assert len(found.nodes) == len(model.nodes) - 1
 
@@ -65,7 +65,7 @@ def test_a_fault_is_found_where_it_is(layer: str, fault: Any) -> None:
     model = numjaz.load("jazbat-watch-1d-activity")
     twin = keras_model(model)
     fault(twin.get_layer(layer))
-    found = compare(model, record(twin, next(iter(excite(model).values()))))
+    found = numjaz.compare(model, record(twin, next(iter(excite(model).values()))))
     assert (found.agree, found.node) == (False, layer)
 
 
@@ -81,7 +81,9 @@ def test_in_the_middle_of_training(tmp_path: Any) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(twin.get_weights(), before, strict=True))
     twin.save(tmp_path / "then.keras")
     twin.fit(x, y, epochs=1, verbose=0)
-    assert compare(numjaz.load(tmp_path / "then.keras"), read_run(tmp_path / "run.npz")).agree
     twin.save(tmp_path / "later.keras")
-    later = compare(numjaz.load(tmp_path / "later.keras"), read_run(tmp_path / "run.npz"))
-    assert (later.agree, later.node) == (False, "bigru")  # another epoch's weights
+    code, text = checked(tmp_path, "then.keras", "run.npz")
+    assert (code, text.splitlines()[-1]) == (0, "the two agree: rounding explains every difference"), text
+    code, text = checked(tmp_path, "later.keras", "run.npz")
+    assert code == 1, text
+    assert "the two part in bigru: " in text  # another epoch's weights
