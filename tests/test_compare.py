@@ -169,8 +169,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     for other in ("wrong.npz", "run.npz"):
         assert main(["check", right, str(tmp_path / other)]) == 1
         text = capsys.readouterr().out
-        assert text.splitlines()[-3].startswith("the two part in norm: ")
-        assert text.splitlines()[-2:] == ["cause: epsilon 1e-05, not 0.001", "fix: norm: use epsilon=0.001"]
+        assert text.splitlines()[-4].startswith("the two part in norm: ")
+        assert text.splitlines()[-3:-1] == ["cause: epsilon 1e-05, not 0.001", "fix: norm: use epsilon=0.001"]
+        assert text.splitlines()[-1].startswith("evidence: ")
         assert max(map(len, text.splitlines())) <= 100
         assert main(["check", right, str(tmp_path / other), "--json"]) == 1
         held = json.loads(capsys.readouterr().out)

@@ -150,7 +150,7 @@ def test_what_the_inputs_do_not_tell_apart() -> None:
     assert fault.cause == "activation forgotten"
     assert set(fault.others) >= {"activation is relu, not tanh", "activation is hard_tanh, not tanh"}
     assert fault.confidence == pytest.approx(1 / (1 + len(fault.others)))
-    assert "times what rounding allows" in fault.evidence
+    assert "times the bound" in fault.evidence
 
 
 def test_names_of_one_function_are_said_together() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from numjaz.formats.description import by_name, golden_error
 from numjaz.model import Model
 from numjaz.report import shortened, table
 
+MANY = 1e6  # units in the last place, from which their number is only told roughly
 TOLERANCE = 1e-5  # of the largest output: float32 rounding is some 1e-7
 
 
@@ -132,38 +134,42 @@ def _windows(path: str) -> Any:
 
 def _text(found: Comparison) -> str:
     rows = [
-        [shortened(each.name, 40, 15), *(f"{n:.1e}" for n in (each.max_abs, each.isolated, each.bound)), each.verdict]
+        [
+            shortened(each.name, 30, 12),
+            f"{each.max_abs:.1e}",
+            f"{each.ulp:,.0f}" if each.ulp < MANY else f"{each.ulp:.0e}",
+            *(f"{n:.1e}" for n in (each.isolated, each.expected, each.bound)),
+            each.verdict,
+        ]
         for each in found.nodes
     ]
-    text = table(["output", "differs", "by itself", "rounding: at most", "so it is"], rows, right=(1, 2, 3))
+    titles = ["output", "differs", "in ulp", "by itself", "rounding: likely", "at most", "so it is"]
+    text = table(titles, rows, right=(1, 2, 3, 4, 5))
     first = found.first
     if first is None:
-        return f"{text}\nthe two agree: rounding explains every difference"
+        hidden = [f"\nwould not show with these inputs: {node}: {cause}" for node, cause in found.undetectable]
+        return f"{text}\nthe two agree: rounding explains every difference{''.join(hidden)}"
     place = ", ".join(f"{axis} {k}" for axis, k in zip(("window", "time", "channel"), first.where, strict=False))
-    told = f"{text}\nthe two part in {parted(first)}, at {place}"
-    return told + (f"\ncause: {found.cause}\nfix: {found.fix}" if found.fix else "\ncause: unknown")
+    lines = [text, f"the two part in {parted(first)}{', at ' + place if place else ''}"]
+    for fault in found.faults:
+        lines += [] if fault is found.faults[0] else [f"{fault.node} has a fault of its own"]
+        lines.append(f"cause: {fault.cause}")
+        lines += [f"fix: {fault.fix}"] if fault.fix else []
+        lines += [f"or, as these inputs do not tell: {other}" for other in fault.others]
+        lines.append(f"evidence: {fault.evidence}; confidence {fault.confidence:.2g}")
+    return "\n".join(lines)
 
 
 def _plain(found: Comparison) -> dict[str, Any]:
-    nodes = [
-        {
-            "name": each.name,
-            "max_abs": each.max_abs,
-            "bound": each.bound,
-            "inherited": each.inherited,
-            "isolated": each.isolated,
-            "ratio": each.ratio,
-            "where": list(each.where),
-            "suspects": list(each.suspects),
-        }
-        for each in found.nodes
-    ]
+    faults = [{**asdict(fault), "others": list(fault.others)} for fault in found.faults]
     return {
         "agree": found.agree,
         "node": found.node,
         "cause": found.cause,
         "fix": found.fix,
-        "nodes": nodes,
+        "faults": faults,
+        "undetectable": [{"node": node, "cause": cause} for node, cause in found.undetectable],
+        "nodes": [{**asdict(each), "verdict": each.verdict} for each in found.nodes],
         "matched": dict(found.matched),
     }
 

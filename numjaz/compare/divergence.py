@@ -150,7 +150,7 @@ def _undetectable(seen: Walk) -> Iterator[tuple[str, str]]:
 def _fault(where: NodeDifference, suspects: list[Suspect], pairs: bool) -> Fault:
     """What is the matter where a fault shows."""
     tried = 0
-    before = f"{where.ratio:.3g} times what rounding allows"
+    before = f"{where.ratio:.3g} times the bound"
     for both in (False, True) if pairs else (False,):
         for suspect in suspects:
             with arithmetic(suspect.arithmetic):
@@ -158,7 +158,7 @@ def _fault(where: NodeDifference, suspects: list[Suspect], pairs: bool) -> Fault
             tried += found.tried
             if found.causes:
                 cause, *others = found.causes
-                evidence = f"{before}, {cause.left:.2g} times with this fault; {tried:,} faults tried"
+                evidence = f"{before}, {cause.left:.2g} times if this is it; {tried:,} faults tried"
                 names = tuple(each.name for each in others)
                 fix = f"{suspect.name}: {cause.fix}"
                 return Fault(suspect.name, cause.name, fix, 1 / len(found.causes), names, evidence)
