@@ -1,0 +1,63 @@
+"""Networks run by Keras itself, the faulty ones as clones with other options and arrays. Imports nothing of numjaz."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from networks import built
+from steps import Network, array, read, variables
+
+RUNNER = f"keras {keras.__version__}" + (
+    f" {keras.backend.backend()} backend" if keras.backend.backend() == "torch" else ""
+)
+
+
+def run(model: keras.Model, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Every layer's output by its name."""
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    made = keras.Model(model.inputs, [layer.output for layer in layers])(x, training=False)
+    return {layer.name: array(output) for layer, output in zip(layers, made, strict=True)}
+
+
+def clone(model: keras.Model, network: Network) -> keras.Model:
+    """The model with the options and the arrays of these steps; what Keras refuses raises `ValueError`."""
+
+    def made(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if isinstance(layer, keras.layers.InputLayer):
+            return layer
+        return type(layer).from_config(dict(network[layer.name].config))
+
+    twin = keras.models.clone_model(model, clone_function=made)
+    assign(twin, network)
+    return twin
+
+
+def assign(model: keras.Model, network: Network) -> None:
+    """Put the arrays of these steps into a model of such layers."""
+    for layer in model.layers:
+        for name, variable in variables(layer):
+            value = network[layer.name].weights[name]
+            if tuple(variable.shape) != value.shape:
+                raise ValueError(f"{layer.name}/{name}: {value.shape} for {tuple(variable.shape)}")
+            variable.assign(value.astype(str(variable.dtype).rpartition("'")[0].rpartition("'")[2] or variable.dtype))
+
+
+def plantable(network: Network, faulty: Network) -> bool:
+    """Whether a fault is one of options and arrays alone."""
+    return all(
+        (step.port, step.before, step.after) == (other.port, other.before, other.after)
+        for step, other in zip(network.values(), faulty.values(), strict=True)
+    )
+
+
+def in_float16(name: str, network: Network, x: np.ndarray) -> dict[str, np.ndarray]:
+    """The network built anew with the dtype policy float16, arrays and inputs rounded to it."""
+    try:
+        twin = built(name, "float16")
+        assign(twin, network)
+        return run(twin, x.astype(np.float16))
+    finally:
+        built(name, "float32")
+
+
+__all__ = ["RUNNER", "assign", "clone", "in_float16", "plantable", "read", "run"]
