@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from place import Family, Place, Planted, after, before
-from steps import Step, single
+from steps import single
 
 Form = Callable[[np.ndarray], np.ndarray]
 CONVOLUTIONS = ("Conv1D", "DepthwiseConv1D", "SeparableConv1D")
@@ -156,7 +156,9 @@ def epsilon(place: Place) -> Iterator[Planted]:
     step = place.step
     if step.kind in NORMS:
         for other in (1e-5, 1e-6) if step.kind == "LayerNormalization" else (1e-5, 1e-2):
-            yield place.fault("epsilon", f"{other:g}", rf"epsilon.*{other:g}", "epsilon", step.configured(epsilon=other))
+            yield place.fault(
+                "epsilon", f"{other:g}", rf"epsilon.*{other:g}", "epsilon", step.configured(epsilon=other)
+            )
 
 
 def normalization_arrays(place: Place) -> Iterator[Planted]:
@@ -258,7 +260,9 @@ def inputs(place: Place) -> Iterator[Planted]:
         yield place.fault("normalization", "per window", told, "inputs", before(step, _standardized))
         for order in ([2, 1, 0], [1, 2, 0]):
             picked = before(step, lambda x, order=order: x[..., order + list(range(3, x.shape[-1]))])
-            yield place.fault("input channels", str(order), "input channels|order of the (inputs|channels)", "inputs", picked)
+            yield place.fault(
+                "input channels", str(order), "input channels|order of the (inputs|channels)", "inputs", picked
+            )
     if step.kind in ("Rescaling", "Normalization"):
         told = "normali[sz]ation|rescaling|forgotten|inputs scaled"
         none: dict[str, Any] = {"scale": 1.0, "offset": 0.0}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from place import Family, Place, Planted, after
+from place import Family, Place, Planted, after, before
 
 UNKNOWN = "^unknown$"
 SEED = 20
@@ -38,10 +38,11 @@ def outputs(place: Place) -> Iterator[Planted]:
         "dropout left on": _dropped,
         "half of the channels shuffled": _shuffled,
     }
-    if place.step.kind == "Add":
-        forms["leaky residual"] = lambda y: 0.9 * y + 0.1 * y.abs().sqrt()
     for family, op in forms.items():
         yield place.fault(family, place.step.kind, UNKNOWN, "output", after(place.step, op))
+    if place.step.kind == "Add":
+        leaky = before(place.step, lambda x: 0.9 * x)
+        yield place.fault("leaky residual", "0.9 of one side", UNKNOWN, "inputs", leaky)
 
 
 def strange_functions(place: Place) -> Iterator[Planted]:

@@ -31,6 +31,7 @@ from steps import Network, Step, single
 from torch import Tensor
 
 torch.set_num_threads(2)
+RUNNER = f"torch {torch.__version__.partition('+')[0]}"
 Arrays = Mapping[str, Tensor]
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {

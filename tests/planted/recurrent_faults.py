@@ -133,9 +133,7 @@ def recurrent_kernel(place: Place) -> Iterator[Planted]:
                 if word == "transposed" and name == "kernel":
                     continue
 
-                def edit(
-                    arrays: Arrays, name: str = name, form: Callable[[np.ndarray], np.ndarray] = form
-                ) -> Arrays:
+                def edit(arrays: Arrays, name: str = name, form: Callable[[np.ndarray], np.ndarray] = form) -> Arrays:
                     return {name: form(arrays[name])}
 
                 told = _told(sides, rf"(?<![a-z_]){name} {word}")
