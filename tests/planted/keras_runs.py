@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 import numpy as np
 from networks import built
@@ -25,11 +28,45 @@ def clone(model: keras.Model, network: Network) -> keras.Model:
     def made(layer: keras.layers.Layer) -> keras.layers.Layer:
         if isinstance(layer, keras.layers.InputLayer):
             return layer
-        return type(layer).from_config(dict(network[layer.name].config))
+        return type(layer).from_config(_said(network[layer.name].config))
 
     twin = keras.models.clone_model(model, clone_function=made)
     assign(twin, network)
     return twin
+
+
+def _said(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration, functions in the place of activations that this Keras has no word for."""
+    said: dict[str, Any] = {}
+    for key, value in config.items():
+        if key == "layer":
+            value = {**value, "config": _said(value["config"])}
+        said[key] = FUNCTIONS.get(value, value) if key.endswith("activation") else value
+    return said
+
+
+def _leaky(x: Any) -> Any:
+    return keras.activations.relu(x, 0.2)
+
+
+def _hard_sigmoid_keras2(x: Any) -> Any:
+    return keras.activations.relu(0.2 * x + 0.5, max_value=1.0)
+
+
+def _hard_sigmoid_keras3(x: Any) -> Any:
+    return keras.activations.relu(x / 6.0 + 0.5, max_value=1.0)
+
+
+def _gelu_tanh(x: Any) -> Any:
+    return keras.activations.gelu(x, approximate=True)
+
+
+FUNCTIONS = {
+    "leaky_relu": _leaky,
+    "hard_sigmoid_keras2": _hard_sigmoid_keras2,
+    "hard_sigmoid_keras3": _hard_sigmoid_keras3,
+    "gelu_tanh": _gelu_tanh,
+}
 
 
 def assign(model: keras.Model, network: Network) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 
 import numpy as np
 from place import Family, Place, Planted, leaves
@@ -11,7 +12,12 @@ from steps import Step
 Arrays = dict[str, np.ndarray]
 LETTERS = {"GRU": "zrh", "LSTM": "ifco"}
 ORDERS = {"GRU": ("rzh", "hrz", "zhr", "rhz", "hzr"), "LSTM": ("iofc", "fico", "icfo", "ofci", "fioc", "cifo")}
+KERAS_2 = version("keras").startswith("2.")
 GATES = {"sigmoid": ("hard_sigmoid", "hard_sigmoid_keras2"), "hard_sigmoid": ("hard_sigmoid_keras2", "sigmoid")}
+if KERAS_2:
+    GATES = {"sigmoid": ("hard_sigmoid", "hard_sigmoid_keras3"), "hard_sigmoid": ("hard_sigmoid_keras3", "sigmoid")}
+MEANT = {"hard_sigmoid": "hard_sigmoid_keras2", "hard_sigmoid_keras3": "hard_sigmoid"} if KERAS_2 else {}
+"""What numjaz calls what this Keras calls so."""
 WITHIN = {"tanh": ("sigmoid", "relu", "softsign")}
 
 
@@ -149,7 +155,7 @@ def functions(place: Place) -> Iterator[Planted]:
     for option, others in (("recurrent_activation", GATES), ("activation", WITHIN)):
         own = step.cell[option]
         for other in others.get(own, ()):
-            told = rf"(?<![a-z_]){option} is {other}\b"
+            told = rf"(?<![a-z_]){option} is {MEANT.get(other, other)}\b"
             yield place.fault(option, f"{other}, not {own}", told, option, step.configured(**{option: other}))
 
 

@@ -20,7 +20,8 @@ BATCHES, OFTEN = (1, 2, 4, 6, 8, 12, 16, 64, 256), (0.05, 0.05, 0.2, 0.15, 0.2, 
 AGREEING = (1, 3, 16, 64, 256)
 SCALES = (0.1, 0.3, 1.0, 3.0, 10.0)
 PLAIN = ("Add", "Activation", "Multiply", "Concatenate", "ReLU", "LeakyReLU", "Dropout", "MaxPooling1D")
-NEVER_PAIRED = ("holds the arrays of", "before the activation", "after the activation", "statistics of the batch")
+SIDES = ("before the activation", "after the activation")
+NEVER_PAIRED = ("holds the arrays of", "statistics of the batch", *SIDES)
 DISAGREES = 1e-4  # of the largest number: the port is wrong
 
 Arrays = dict[str, np.ndarray]
@@ -86,6 +87,7 @@ class Writer:
         made = self._run(runner, subject, planted.network, x)
         if made is None or not all(np.isfinite(made[name]).all() for name in made):
             return False
+        self._first(subject, planted, x, made)
         moved = self._moved(subject, planted, x, made)
         told = [list(planted.expected)]
         self._keep(
@@ -150,6 +152,15 @@ class Writer:
         for name, output in keras_runs.run(subject.model, x).items():
             if relative(output, made[name]) > DISAGREES:
                 raise AssertionError(f"{subject.file}, {name}: {relative(output, made[name]):.1e} from Keras's")
+
+    def _first(self, subject: Subject, planted: Planted, x: np.ndarray, made: Arrays) -> None:
+        """That nothing is wrong before the node at fault."""
+        if planted.family in SIDES:  # which hand on, and record, what no activation was applied to
+            return
+        right, names = keras_runs.run(subject.model, x), list(subject.steps)
+        for name in names[1 : names.index(planted.node)]:
+            if relative(right[name], made[name]) > DISAGREES:
+                raise AssertionError(f"{subject.file}, {planted.family} in {planted.node}: {name} is wrong before it")
 
     def _lacking(self, subject: Subject, made: Arrays) -> tuple[Arrays, list[str]]:
         """The recording without a few layers: sums and activations, or any."""
