@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -17,9 +18,15 @@ RUNNER = f"keras {keras.__version__}" + (
 
 def run(model: keras.Model, x: np.ndarray) -> dict[str, np.ndarray]:
     """Every layer's output by its name."""
+    names, outputs = _recorder(model)
+    return {name: array(output) for name, output in zip(names, outputs(x, training=False), strict=True)}
+
+
+@lru_cache(maxsize=256)
+def _recorder(model: keras.Model) -> tuple[list[str], keras.Model]:
+    """The layers' names, and a model that gives all of their outputs."""
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    made = keras.Model(model.inputs, [layer.output for layer in layers])(x, training=False)
-    return {layer.name: array(output) for layer, output in zip(layers, made, strict=True)}
+    return [layer.name for layer in layers], keras.Model(model.inputs, [layer.output for layer in layers])
 
 
 def clone(model: keras.Model, network: Network) -> keras.Model:

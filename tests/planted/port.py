@@ -69,6 +69,15 @@ def run(network: Network, x: np.ndarray, dtype: torch.dtype = torch.float32) -> 
     return {name: value.numpy() for name, value in made.items() if network[name].kind != "InputLayer"}
 
 
+def alone(step: Step, inputs: list[np.ndarray]) -> np.ndarray | None:
+    """One layer's output, in float64; None where shapes do not fit."""
+    try:
+        with torch.no_grad():
+            return _whole(step, [torch.as_tensor(x).double() for x in inputs], torch.float64).numpy()
+    except (RuntimeError, ValueError):
+        return None
+
+
 def _whole(step: Step, inputs: list[Tensor], dtype: torch.dtype) -> Tensor:
     """A layer, with what the port does before and after it."""
     weights = {name: torch.as_tensor(np.ascontiguousarray(a)).to(dtype) for name, a in step.weights.items()}
