@@ -61,7 +61,7 @@ class Writer:
             subject = self._one(self.faulted)
             names = [n for n in subject.steps if pools[subject.file, n]]
             first = self._of_a_family(pools[subject.file, self._one(names)])
-            behind = [n for n in names if names.index(n) > names.index(first.node)]
+            behind = [n for n in names if first.node in _above(subject.steps, n)]
             if not same and not behind:
                 continue
             node = first.node if same else self._one(behind)
@@ -300,6 +300,12 @@ class Writer:
 
     def _one(self, choices: Sequence[Any]) -> Any:
         return choices[int(self.rng.integers(len(choices)))]
+
+
+def _above(network: Network, name: str) -> set[str]:
+    """All that a layer's output comes from: first in whatever order a network is computed."""
+    given = network[name].inputs
+    return {*given, *(above for each in given for above in _above(network, each))}
 
 
 def _called(runner: str) -> str:
