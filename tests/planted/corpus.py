@@ -78,7 +78,7 @@ class Corpus:
         np.savez(self.folder / case.run, **arrays)
         self.cases.append(case)
 
-    def close(self) -> None:
+    def save(self) -> None:
         """Write what is known of all."""
         path = self.folder / f"cases-{self.part}.json"
         path.write_text(json.dumps([asdict(case) for case in self.cases], indent=1) + "\n")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, RuntimeException
 from steps import Network, Step, single
 
 RUNNER = f"onnxruntime {onnxruntime.__version__}"
@@ -37,7 +38,10 @@ class Graph:
 
 
 def run(network: Network, x: np.ndarray) -> dict[str, np.ndarray]:
-    """Every layer's output; `KeyError` where there is a layer or an option that has no translation here."""
+    """Every layer's output.
+
+    `KeyError` where there is a layer or an option that has no translation here, `ValueError` where shapes do not fit.
+    """
     graph = Graph()
     (first,) = (step.name for step in network.values() if step.kind == "InputLayer")
     steps = [step for step in network.values() if step.kind != "InputLayer"]
@@ -49,9 +53,12 @@ def run(network: Network, x: np.ndarray) -> dict[str, np.ndarray]:
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 2, 4
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = [step.name for step in steps]
-    return dict(zip(names, session.run(names, {first: x}), strict=True))
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return dict(zip(names, session.run(names, {first: x}), strict=True))
+    except (Fail, InvalidArgument, InvalidGraph, RuntimeException) as error:
+        raise ValueError(str(error)) from error
 
 
 def _activated(graph: Graph, step: Step, name: str) -> None:

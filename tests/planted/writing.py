@@ -265,7 +265,7 @@ class Writer:
 
         try:
             return onnx_runs.run(network, x)
-        except KeyError:  # a layer, or an activation, that is not translated
+        except (KeyError, ValueError):  # what is not translated, and shapes that do not fit
             return None
 
     def _half(self, runner: str, subject: Subject, x: np.ndarray) -> Arrays:
