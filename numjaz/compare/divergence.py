@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -68,9 +69,8 @@ class Comparison:
         What each output is called in the other run, where that is not its own name.
     faults : tuple of Fault
         Every node with a fault of its own, in the order of the network.
-    undetectable : tuple of (str, str)
-        Where the two agree: nodes, and known faults of theirs that would not show with these inputs, because what they
-        change is within rounding.
+    walk : Walk
+        All that the comparison has seen.
     """
 
     agree: bool
@@ -80,7 +80,16 @@ class Comparison:
     nodes: tuple[NodeDifference, ...]
     matched: Mapping[str, str]
     faults: tuple[Fault, ...]
-    undetectable: tuple[tuple[str, str], ...]
+    walk: Walk = field(repr=False, compare=False)
+
+    @cached_property
+    def undetectable(self) -> tuple[tuple[str, str], ...]:
+        """Where the two agree: nodes and known faults of theirs that would not show, being within rounding here."""
+        found = []
+        for suspect in self.walk.sites() if self.agree else ():
+            with arithmetic(suspect.arithmetic):
+                found += [(suspect.name, cause) for cause in undetectable(suspect.site)]
+        return tuple(found)
 
     @property
     def first(self) -> NodeDifference | None:
@@ -137,14 +146,8 @@ def compare(model: Model, other: Model | Run, x: Array | Mapping[str, Array] | N
         tuple(seen.found.values()),
         {name: there for name, there in matched.items() if name != there},
         faults,
-        () if faults else tuple(_undetectable(seen)),
+        seen,
     )
-
-
-def _undetectable(seen: Walk) -> Iterator[tuple[str, str]]:
-    for suspect in seen.sites():
-        with arithmetic(suspect.arithmetic):
-            yield from ((suspect.name, cause) for cause in undetectable(suspect.site))
 
 
 def _fault(where: NodeDifference, suspects: list[Suspect], pairs: bool) -> Fault:
