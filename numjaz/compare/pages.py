@@ -25,7 +25,9 @@ def comparison_page(name: str, found: Comparison) -> str:
         ]
         for each in found.nodes
     ]
-    heat = [[each.name, f"{max(each.over_time, default=0.0):.1e}", _heat(each)] for each in found.nodes]
+    spread = [
+        [each.name, _largest(each), marked(each.verdict, COLOURS[each.verdict]), _heat(each)] for each in found.nodes
+    ]
     return page(
         f"Check: {name}",
         *_summary(found),
@@ -39,10 +41,16 @@ def comparison_page(name: str, found: Comparison) -> str:
             ),
         ),
         section(
-            "Over nodes and time",
-            paragraph("The largest difference in each part of the time, as a share of the output's largest number."),
+            "Along the network",
+            paragraph(
+                "The largest difference between the two, as a share of the output's largest number: "
+                "each bar's length is its power of ten. Beside it the same in each part of the time."
+            ),
             html_table(
-                "From 1e-8, which is rounding, to 1", ["output", "largest", "from first to last"], heat, right=(1,)
+                "From 1e-8, which is rounding, to 1",
+                ["output", "largest", "so it is", "from first to last"],
+                spread,
+                right=(1,),
             ),
         ),
         *([section("Matched", listing(f"{a} is {b}" for a, b in found.matched.items()))] if found.matched else []),
@@ -68,9 +76,21 @@ def parted(first: NodeDifference) -> str:
     return f"{where}: {first.ratio:,.3g} times what rounding allows"
 
 
+def _largest(each: NodeDifference) -> Markup:
+    """An output's largest difference, and a bar as long as its power of ten."""
+    finite = all(map(math.isfinite, each.over_time))
+    largest = max(each.over_time, default=0.0) if finite else math.inf
+    text = f"{largest:.1e}" if finite else "NaN or infinite"
+    return bar(text, _share(largest), COLOURS[each.verdict])
+
+
 def _heat(each: NodeDifference) -> Markup:
-    shares = []
-    for difference in each.over_time:
-        power = math.log10(difference) if 0 < difference < math.inf else (LEAST if difference == 0 else MOST)
-        shares.append(min(max((power - LEAST) / (MOST - LEAST), 0.0), 1.0))
-    return Markup("".join(shade("", share) for share in shares))
+    return Markup("".join(shade("", _share(difference)) for difference in each.over_time))
+
+
+def _share(difference: float) -> float:
+    """How far along the powers of ten a difference is; what is no number is all the way."""
+    if not math.isfinite(difference):
+        return 1.0
+    power = math.log10(difference) if difference > 0 else LEAST
+    return min(max((power - LEAST) / (MOST - LEAST), 0.0), 1.0)

@@ -36,6 +36,7 @@ tbody th { font-weight: normal; }
 .bar { display: block; height: .4rem; min-width: 6rem; }
 .bar > span { display: block; height: 100%; background: var(--fill); print-color-adjust: exact;
   -webkit-print-color-adjust: exact; }
+.bar > span[class] { background: currentcolor; }
 .shade { display: inline-block; width: .55rem; height: 1.1rem; print-color-adjust: exact;
   -webkit-print-color-adjust: exact; background: color-mix(in srgb, var(--bad) var(--share), transparent); }
 .good { color: var(--good); } .bad { color: var(--bad); } .fair { color: var(--fair); } .soft { color: var(--soft); }
@@ -101,15 +102,16 @@ def marked(text: str, kind: str) -> Markup:
     return Markup(f'<span class="{kind}">{_text(text)}</span>')
 
 
-def bar(text: str, share: float) -> Markup:
-    """A number and, under it, a bar as long as its share of the largest.
+def bar(text: str, share: float, kind: str = "") -> Markup:
+    """A number and, under it, a bar as long as its share of the largest, in the colour of a kind of `marked`.
 
     Examples
     --------
     >>> bar("640", 0.5)
     '640<span class="bar"><span style="width:50.0%"></span></span>'
     """
-    return Markup(f'{_text(text)}<span class="bar"><span style="width:{100 * share:.1f}%"></span></span>')
+    coloured = f' class="{kind}"' if kind else ""
+    return Markup(f'{_text(text)}<span class="bar"><span{coloured} style="width:{100 * share:.1f}%"></span></span>')
 
 
 def shade(text: str, share: float) -> Markup:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import numjaz
 from numjaz.cli import main
+from numjaz.compare.divergence import excite
+from numjaz.compare.runs import run_model, write_run
 
 api = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
@@ -23,7 +29,19 @@ LOOKS = [
     {"viewport": {"width": 800, "height": 1100}, "print": True},
 ]
 COMMANDS = {"audit": ["audit", "jazbat-net"], "count": ["count", "jazbat:reduction=6"]}
-PAGES = {**COMMANDS, "check": ["check", "jazbat-watch-1d-activity", "jazbat-watch-1d-activity"]}
+CHECKS = {"check": "jazbat-watch-1d-activity", "part": "wrong.npz"}  # and the other side
+PAGES = (*COMMANDS, *CHECKS)
+
+
+def command(name: str, folder: Path) -> list[str]:
+    """What makes a page; of one check the other side has a fault, and a number that is none behind it."""
+    if name in COMMANDS:
+        return COMMANDS[name]
+    right = numjaz.load(CHECKS["check"])
+    wrong = right.replace({"module1_merge/bias": right.parameters["module1_merge/bias"] + 0.1})
+    run = run_model(wrong, excite(right))
+    write_run(replace(run, outputs={**run.outputs, "classes": run.outputs["classes"] * np.nan}), folder / "wrong.npz")
+    return ["check", CHECKS["check"], str(folder / "wrong.npz") if name == "part" else CHECKS[name]]
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +54,10 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module", params=PAGES)
 def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    assert main([*PAGES[request.param], "--html", str(path)]) in (0, 1)
-    return path
+    folder = tmp_path_factory.mktemp("report")
+    assert main([*command(request.param, folder), "--html", str(folder / "report.html")]) in (0, 1)
+    (folder / "command.json").write_text(json.dumps(command(request.param, folder)))
+    return folder / "report.html"
 
 
 @pytest.fixture(params=LOOKS, ids=("desk", "phone", "dark", "paper"))
@@ -94,15 +113,46 @@ def rows(page: Any, caption: str) -> dict[str, list[str]]:
     return {name.strip(): [cell.strip() for cell in cells] for name, *cells in found}
 
 
+def word(node: dict[str, Any]) -> str:
+    if node["ratio"] is None or node["ratio"] > 1:
+        return "a fault"
+    return "inherited" if node["inherited"] else "rounding"
+
+
+def spread_is_drawn(page: Any, verdicts: dict[str, str]) -> None:
+    """The bars are as long as the powers of ten, and of the colour of the word beside them."""
+    table = page.locator("table", has=page.locator("caption", has_text="From 1e-8"))
+    drawn = table.locator("tbody tr").evaluate_all(
+        """rows => rows.map(row => {
+            const bar = row.querySelector('.bar > span'), word = row.cells[2].querySelector('span');
+            return [bar.getBoundingClientRect().width / bar.parentElement.getBoundingClientRect().width,
+                    getComputedStyle(bar).backgroundColor, getComputedStyle(word).color, row.cells[1].innerText.trim()];
+        })"""
+    )
+    assert len(drawn) == len(verdicts)
+    for width, ground, ink, text in drawn:
+        share = 1.0 if text.startswith("NaN") else min(max((math.log10(float(text) or 1e-8) + 8) / 8, 0), 1)
+        assert width == pytest.approx(share, abs=0.01)
+        assert ground == ink
+    assert len({ground for _, ground, _, _ in drawn}) == 3
+
+
 def test_the_tables_hold_the_numbers_of_the_text(page: Any, report: Path, capsys: pytest.CaptureFixture[str]) -> None:
     title = page.title()
     if title.startswith("Check"):
-        main([*PAGES["check"], "--json"])
-        nodes = json.loads(capsys.readouterr().out)["nodes"]
+        main([*json.loads((report.parent / "command.json").read_text()), "--json"])
+        held = json.loads(capsys.readouterr().out)
+        verdicts = {node["name"]: word(node) for node in held["nodes"]}
+        differences = [node["max_abs"] for node in held["nodes"]]
         shown = rows(page, "Each node")
-        assert [(name, cells[0], cells[-1]) for name, cells in shown.items()] == [
-            (node["name"], f"{node['max_abs']:.1e}", "inherited" if node["inherited"] else "rounding") for node in nodes
-        ]
+        assert {name: cells[-1] for name, cells in shown.items()} == verdicts
+        assert [cells[0] for cells in shown.values()] == ["nan" if n is None else f"{n:.1e}" for n in differences]
+        assert {name: cells[1] for name, cells in rows(page, "From 1e-8").items()} == verdicts
+        if not held["agree"]:
+            assert list(verdicts.values()).count("a fault") == 2
+            assert {"rounding", "inherited"} <= set(verdicts.values())
+            assert rows(page, "From 1e-8")["classes"][0] == "NaN or infinite"
+            spread_is_drawn(page, verdicts)
         return
     if title.startswith("Audit"):
         main([*COMMANDS["audit"], "--json"])
