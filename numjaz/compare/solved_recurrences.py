@@ -18,7 +18,8 @@ MOST = 200  # columns a unit that are solved for
 TIMES = 1.25  # as many numbers recorded as are solved for, at least
 NUMBERS = 1600  # of a unit, that are read
 STEP = 1e-6
-ROUNDS, HALVINGS = 12, 6
+ROUNDS = 12
+SLOW = 0.9  # of the squares before, where a round leaves more: it leads nowhere
 SINGULAR = 1e-10
 CLOSE = 4.0  # times the error of rounding: solved
 DEVIATIONS = 4.0
@@ -43,27 +44,22 @@ def solved_recurrence(site: Site, name: str, error: float) -> Array | None:
     made = _steps(layer, params, x, there)
     inverse = np.zeros((layer.units, unknown, unknown))
     for _ in range(ROUNDS):
-        off = (there - made).reshape(-1, layer.units)
-        slopes = _slopes(layer, params, rows, x, there, made)  # (numbers, unknown, units)
-        squares = np.einsum("npu,nqu->upq", slopes, slopes)
+        off = there - made
+        slopes = _slopes(layer, params, rows, x, made, there)  # (units, numbers, unknown)
+        turned = slopes.swapaxes(1, 2)
+        squares = turned @ slopes
         if not np.isfinite(squares).all():
             return None
         inverse = np.linalg.pinv(squares, rcond=SINGULAR, hermitian=True)  # two biases may act as one
-        change = np.einsum("upq,nqu,nu->pu", inverse, slopes, off, optimize=True).reshape(rows.shape)
-        rows += change
+        change = inverse @ (turned @ off.reshape(-1, layer.units).T[..., None])  # (units, unknown, 1)
+        rows += change[..., 0].T.reshape(rows.shape)
         made = _steps(layer, params, x, there)
-        for _ in range(HALVINGS):
-            if np.square(there - made).sum() <= np.square(off).sum():
-                break
-            change /= 2
-            rows -= change
-            made = _steps(layer, params, x, there)
         if np.abs(there - made).max() <= CLOSE * error:
-            break
-    else:
-        return None
-    lost = DEVIATIONS * error * np.sqrt(np.maximum(np.einsum("upp->pu", inverse), 0))
-    return np.asarray(array + 1j * lost.reshape(array.shape))
+            lost = DEVIATIONS * error * np.sqrt(np.maximum(np.diagonal(inverse, axis1=1, axis2=2), 0))
+            return np.asarray(array + 1j * lost.T.reshape(array.shape))
+        if not np.square(there - made).sum() < SLOW * np.square(off).sum():
+            return None
+    return None
 
 
 def _steps(layer: Any, params: dict[str, Array], x: Array, there: Array) -> Array:
@@ -82,13 +78,13 @@ def _steps(layer: Any, params: dict[str, Array], x: Array, there: Array) -> Arra
     return made
 
 
-def _slopes(layer: Any, params: dict[str, Array], rows: Array, x: Array, there: Array, made: Array) -> Array:
+def _slopes(layer: Any, params: dict[str, Array], rows: Array, x: Array, made: Array, there: Array) -> Array:
     """How each unit's outputs move with each of its own numbers, by differences."""
     count = rows.shape[0] * layer.GATES
-    slopes = np.empty((there.shape[0] * there.shape[1], count, layer.units))
+    slopes = np.empty((layer.units, made.shape[0] * made.shape[1], count))
     for k in range(count):
         row = rows[k // layer.GATES, k % layer.GATES]
         row += STEP
-        slopes[:, k] = ((_steps(layer, params, x, there) - made) / STEP).reshape(-1, layer.units)
+        slopes[..., k] = ((_steps(layer, params, x, there) - made) / STEP).reshape(-1, layer.units).T
         row -= STEP
     return slopes
