@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -252,3 +253,48 @@ def test_what_cannot_be_run_says_why(arguments: list[str], said: str, capsys: Ca
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert said in error
+
+
+def readme(kind: str) -> list[str]:
+    """The blocks of one kind in the README's section on frameworks."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Check it beside the framework")[1]
+    return re.findall(rf"```{kind}\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+
+
+def masked(line: str) -> str:
+    """A line of a table or verdict without what rounding and a processor make of it."""
+    return re.sub(r"\d\.\d+e[+-]\d+|at window .*", "#", " ".join(line.split()))
+
+
+def is_told(told: str, block: str) -> None:
+    """All lines of a block were printed, in that order; but for where it says so, one right behind the other."""
+    lines = [masked(line) for line in told.splitlines()]
+    before, behind = ([masked(line) for line in part.splitlines() if line] for part in block.split("…"))
+    assert lines[: len(before)] == before
+    assert lines[-len(behind) :] == behind
+
+
+COMMANDS = readme("sh")[0].splitlines()
+
+
+@pytest.mark.parametrize("line", COMMANDS, ids=lambda line: line.partition("#")[0].split()[-1])
+def test_the_readme_in_frameworks(line: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    arguments = line.partition("#")[0].split()[1:]
+    needs(arguments[-1], *(["onnx"] if arguments[-1] == "onnxruntime" else []))
+    monkeypatch.chdir(ROOT)
+    assert main(arguments) == 0
+    is_told(capsys.readouterr().out, readme("text")[0])
+
+
+def test_the_readme_with_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    needs("keras")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").symlink_to(ROOT / "weights")
+    (script,) = readme("python")
+    somewhere_else(script)
+    section = (ROOT / "README.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"`numjaz (check \S+ run\.npz)`", section)
+    assert main(line.split()) == 1
+    is_told(capsys.readouterr().out, readme("text")[1])
+    found = numjaz.compare(line.split()[1], "run.npz")
+    assert (found.node, found.cause, found.fix) == ("norm", "epsilon 1e-05, not 0.001", "norm: use epsilon=0.001")
