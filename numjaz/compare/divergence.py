@@ -20,7 +20,7 @@ from numjaz.model import Model
 from numjaz.nodes import Node, output_key, owned_parameters
 
 WINDOWS, SCALES = 8, (0.3, 1.0, 3.0)
-TELLING, ENOUGH = 4, 4  # terms of a product that tell how it was summed; nodes with such
+PEERS = 2  # nodes of a kind that tell how the sums of another are kept
 PARTS = 32  # of the time, in which differences are told apart
 READ = {(each, "kernel") for each in ("query", "key", "value")}  # (channels read, heads, made): one axis is summed
 LENGTH = 64  # samples of generated windows, where the network takes any number
@@ -216,19 +216,27 @@ def _before(layer: Layer) -> Layer | None:
 
 
 def _summed(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -> list[NodeDifference]:
-    """The differences; of a float16 run with products summed as its nodes show that they were: mostly in float32.
+    """The differences; of a float16 run by sums kept in float32, as most frameworks keep them, where its nodes show it.
 
-    A fault lies in one node; a framework that sums in float16 shows that in all of them.
+    A node beyond that bound has a fault only if others of its kind, whose sums are as long, stay within: a framework
+    that sums in float16, as Eigen does, does so in all of them.
     """
     if all(array.dtype != np.float16 for array in (*run.inputs.values(), *run.outputs.values())):
         return _differences(model, own, run, matched)
     fine = _differences(model, own, run, matched, UNITS["float32"])
-    if not any(each.fault for each in fine):
+    beyond = {each.suspects[-1] for each in fine if each.fault}
+    if not beyond:
         return fine
-    coarse = _differences(model, own, run, matched)
-    products = {node.name for node in model.nodes if _terms(_params(model, node)) >= TELLING}
-    faults = [each.fault for each in fine if each.name in products]
-    return fine if sum(faults) <= 1 and len(faults) >= ENOUGH else coarse
+    seen = {each.suspects[-1] for each in fine}
+    kinds = {node.name: (type(node.layer), _terms(_params(model, node))) for node in model.nodes if node.name in seen}
+
+    def alone_beyond(name: str) -> bool:
+        kind, terms = kinds[name]
+        alike = [each for each in kinds if kinds[each][0] is kind and kinds[each][1] >= terms / 2]
+        return len(alike) > PEERS and beyond.intersection(alike) == {name}
+
+    coarse = {each.name: each for each in _differences(model, own, run, matched)}
+    return [each if not each.fault or alone_beyond(each.suspects[-1]) else coarse.get(each.name, each) for each in fine]
 
 
 def _params(model: Model, node: Node) -> dict[str, Array]:
