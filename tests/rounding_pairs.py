@@ -227,7 +227,7 @@ def version(framework: str) -> str:
     return f"{framework} {held.__version__}{backend}"
 
 
-def judged(path: str, least: int = LEAST, recurrent: int = RECURRENT) -> bool:
+def judged(path: str, least: int = LEAST, recurrent: int = RECURRENT, expected: float = SHARE) -> bool:
     """Print the table; whether every limit holds."""
     rows = [json.loads(line) for line in Path(path).read_text().splitlines()]
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
@@ -266,7 +266,7 @@ def judged(path: str, least: int = LEAST, recurrent: int = RECURRENT) -> bool:
             print(
                 f"beyond its bound, {row['ratio']:.3g} times: {row['with']}, {row['dtype']}, {row['network']}, {row['layer']}"
             )
-    return holds and len(rows) >= least and steps >= recurrent and share >= SHARE
+    return holds and len(rows) >= least and steps >= recurrent and share >= expected
 
 
 def main() -> int:

@@ -240,7 +240,7 @@ def _total(a: Array, da: Array, axis: Any = None, keepdims: bool = False, **_: A
     if kind.expected:
         inherited = SUM(da * da, axis=axis, keepdims=keepdims)
         partial = (count / 2 + 1) * SUM(a * a, axis=axis, keepdims=keepdims)
-        return value, np.sqrt(inherited + kind.unit**2 / 3 * partial)
+        return _once(value, np.sqrt(inherited + (kind.sums or kind.unit) ** 2 / 3 * partial))
     size = SUM(np.abs(a) + da, axis=axis, keepdims=keepdims)
     lost = _gamma(count + 1, kind.unit) * size + count * TINY[kind.unit]
     return value, SUM(da, axis=axis, keepdims=keepdims) + lost

@@ -21,21 +21,21 @@ MODEL = numjaz.load("jazbat-watch-3d-activity")
 SMALL = numjaz.jazbat(features=3, classes=6, reduction=6, units=8, modules=2)
 
 
-def half(model: numjaz.Model, change: Any = lambda module: None, x: Any = None) -> Run:
+def half(model: numjaz.Model, change: Any = lambda module: None) -> Run:
     """A run in float16, of a module that somebody changed before."""
     module = torch_module(model)
     with torch.no_grad():
         change(module)
-        x = {name: torch.from_numpy(array).half() for name, array in (x or excite(model)).items()}
+        x = {name: torch.from_numpy(array).half() for name, array in excite(model).items()}
         made = module.half().activations(x)
     return Run("half", {n: t.numpy() for n, t in x.items()}, {n: t.numpy() for n, t in made.items()})
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_a_sample_of_random_networks(dtype: str, tmp_path: Any, capsys: Any) -> None:
-    rows = list(measured("torch", dtype, 25, named=False))
+    rows = list(measured("torch", dtype, 30, named=False))
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    assert judged(str(tmp_path / "rows.jsonl"), least=150, recurrent=10), capsys.readouterr().out
+    assert judged(str(tmp_path / "rows.jsonl"), least=150, recurrent=10, expected=0.8), capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["small", "trained"])
@@ -47,26 +47,23 @@ def test_half_is_agreement(name: str) -> None:
     assert max(each.relative for each in found.nodes) > 1e-4
 
 
-@pytest.mark.parametrize("node", ["bigru", "norm", "module1_branch5", "reduction", "classes"])
-@pytest.mark.parametrize("name", ["small", "trained"])
-def test_one_hundredth_of_a_kernel_is_found_in_half(name: str, node: str) -> None:
-    model = {"small": SMALL, "trained": MODEL}[name]
-
+@pytest.mark.parametrize(
+    ("node", "factor"),  # no second GRU says how its sums are kept: its bound is wider
+    [("norm", 1.01), ("module1_branch5", 1.01), ("module2_merge", 1.01), ("reduction", 1.01), ("bigru", 1.02)],
+)
+def test_one_hundredth_of_a_kernel_is_found_in_half(node: str, factor: float) -> None:
     def more(module: Any) -> None:
         part = getattr(module, node)
-        (part.weight if hasattr(part, "weight") else part.weight_ih_l0).mul_(1.01)
+        (part.weight if hasattr(part, "weight") else part.weight_ih_l0).mul_(factor)
 
-    found = compare(model, half(model, more))
+    found = compare(SMALL, half(SMALL, more))
     assert (found.agree, found.node) == (False, node)
 
 
-@pytest.mark.parametrize("name", ["small", "trained"])
-def test_truncated_weights_in_a_float32_run_are_a_fault(name: str) -> None:
-    model = {"small": SMALL, "trained": MODEL}[name]
-    found = compare(
-        model, torch_run(model.replace({k: cut(a) for k, a in model.parameters.items()}), excite(model), "float32")
-    )
-    assert not found.agree
+def test_truncated_weights_in_a_float32_run_are_a_fault() -> None:
+    cut_down = SMALL.replace({name: cut(array) for name, array in SMALL.parameters.items()})
+    found = compare(SMALL, torch_run(cut_down, excite(SMALL), "float32"))
+    assert (found.agree, found.node) == (False, "bigru")
 
 
 def cut(array: np.ndarray) -> np.ndarray:
