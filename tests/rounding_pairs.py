@@ -71,7 +71,7 @@ def typed_run(model: Model, x: dict[str, np.ndarray], dtype: str) -> Run:
     sys.path.append(str(Path(__file__).parent / "live"))
     from torch_forms import Typed
 
-    from numjaz.frameworks.record import record
+    from numjaz.frameworks import record
     from numjaz.frameworks.torch import torch_module
 
     form = ("", "padding same", "ReLU modules")[len(model.nodes) % 3]
@@ -92,8 +92,8 @@ def keras_run(model: Model, x: dict[str, np.ndarray], dtype: str) -> Run:
     """The twin, in Keras's own layers; float16 by the policy of that name, by turns by the mixed one."""
     import keras
 
+    from numjaz.frameworks import record
     from numjaz.frameworks.keras import keras_model
-    from numjaz.frameworks.record import record
 
     twin = keras_model(model)
     if dtype == "float16":

@@ -14,8 +14,8 @@ from numjaz.compare.divergence import compare, excite
 from numjaz.compare.runs import Run
 
 keras = pytest.importorskip("keras")
+from numjaz.frameworks import record  # noqa: E402
 from numjaz.frameworks.keras import keras_model  # noqa: E402
-from numjaz.frameworks.record import record  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Keras's own
 SMALL = numjaz.jazbat(features=3, classes=6, reduction=6, units=8, modules=2)

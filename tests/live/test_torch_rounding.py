@@ -12,7 +12,7 @@ from rounding_pairs import judged, measured, torch_run
 import numjaz
 from numjaz.compare.divergence import compare, excite
 from numjaz.compare.runs import Run
-from numjaz.frameworks.record import record
+from numjaz.frameworks import record
 
 torch = pytest.importorskip("torch")
 from numjaz.frameworks.torch import torch_module  # noqa: E402
