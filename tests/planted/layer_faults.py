@@ -30,7 +30,7 @@ def activations(place: Place) -> Iterator[Planted]:
     if step.kind not in ("Dense", "Activation", *CONVOLUTIONS):
         return
     own = step.config["activation"]
-    for other in OTHERS[own]:
+    for other in OTHERS.get(own, ()):
         family = "activation forgotten" if other == "linear" else "activation"
         told = rf"(?<![a-z_])activation is {other}\b"
         if other == "linear":

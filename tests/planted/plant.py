@@ -57,11 +57,11 @@ def main() -> None:
     writer = Writer(corpus, subjects(args.folder, args.seed, args.sample), rng)
     print(f"{len(writer.subjects)} models ({time.perf_counter() - begun:.0f} s)", file=sys.stderr)
     for runner, (singles, agreeing) in COUNTS[part_name()].items():
+        if runner == "port":
+            writer.pairs(PAIRS // share)
+            writer.outside(OUTSIDE // share)
         writer.singles(runner, singles // share)
         writer.agreements(runner, agreeing // share)
-        if runner == "port":
-            writer.outside(OUTSIDE // share)
-            writer.pairs(PAIRS // share)
         corpus.save()
         print(f"{runner}: {len(corpus.cases)} cases ({time.perf_counter() - begun:.0f} s)", file=sys.stderr)
     for (runner, kind), count in sorted(Counter((case.runner, case.kind) for case in corpus.cases).items()):

@@ -33,6 +33,7 @@ class Writer:
 
     def __init__(self, corpus: Corpus, subjects: list[Subject], rng: np.random.Generator) -> None:
         self.corpus, self.subjects, self.rng = corpus, subjects, rng
+        self.checked: set[tuple[str, str]] = set()  # runners and models that agreed with Keras
         self.faulted = [s for s in subjects if s.weights in ("random1", "trained")]
 
     def singles(self, runner: str, count: int) -> None:
@@ -161,8 +162,9 @@ class Writer:
             return False
         if made is None or not all(np.isfinite(a).all() for a in made.values()):
             return False
-        if runner in ("port", "onnx") and not half:
+        if runner in ("port", "onnx") and not half and (runner, subject.file) not in self.checked:
             self._checked(subject, x, made)
+            self.checked.add((runner, subject.file))
         made, notes = self._laid_out(made)
         if self.rng.random() < 0.3:
             made, left_out = self._lacking(subject, made)
@@ -181,7 +183,7 @@ class Writer:
         """That nothing is wrong before the node at fault."""
         if planted.family in SIDES:  # which hand on, and record, what no activation was applied to
             return
-        right, names = keras_runs.run(subject.model, x), list(subject.steps)
+        right, names = self._right(subject, x), list(subject.steps)
         for name in names[1 : names.index(planted.node)]:
             if relative(right[name], made[name]) > DISAGREES:
                 raise AssertionError(f"{subject.file}, {planted.family} in {planted.node}: {name} is wrong before it")
@@ -233,11 +235,19 @@ class Writer:
 
     def _moved(self, subject: Subject, planted: Planted, x: np.ndarray, made: Arrays) -> float:
         """How much the faulty node's output is another: in float64, where there is a port."""
+        right = self._right(subject, x)
         try:
-            right, wrong = self._exact(subject.steps, x), self._exact(planted.network, x)
+            wrong = self._exact(planted.network, x)
         except ImportError:
-            right, wrong = keras_runs.run(subject.model, x), made
+            wrong = made
         return relative(right[planted.node], wrong[planted.node]) if planted.node in wrong else float("inf")
+
+    def _right(self, subject: Subject, x: np.ndarray) -> Arrays:
+        """By the port, in float64, where there is torch; else by Keras."""
+        try:
+            return self._exact(subject.steps, x)
+        except ImportError:
+            return keras_runs.run(subject.model, x)
 
     def _exact(self, network: Network, x: np.ndarray) -> Arrays:
         import port
@@ -291,8 +301,10 @@ class Writer:
                 if not groups[family]:
                     del groups[family]
 
-    def _of_a_family(self, found: list[Planted]) -> Planted:
+    def _of_a_family(self, found: list[Planted]) -> Planted | None:
         """One of them, every family alike."""
+        if not found:
+            return None
         groups: dict[str, list[Planted]] = defaultdict(list)
         for planted in found:
             groups[planted.family].append(planted)
