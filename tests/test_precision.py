@@ -64,25 +64,15 @@ def test_a_run_in_float16_agrees(whole: bool, tmp_path: Any) -> None:
     assert all(0 < each.bound < np.inf for each in found.nodes)
 
 
-@pytest.mark.parametrize("name", ["a", "b", "c"])
-def test_one_hundredth_of_a_kernel_is_found_there(name: str) -> None:
-    """Of three convolutions two say how the sums of the third are kept."""
+@pytest.mark.parametrize("name", ["gru", "a", "b", "c"])
+def test_a_tenth_of_a_kernel_is_found_there(name: str) -> None:
+    """Whose bound is that of sums in float16, some hundredths."""
 
     def more(model: numjaz.Model) -> numjaz.Model:
-        return model.replace({f"{name}/kernel": cast(1.01 * model.parameters[f"{name}/kernel"])})
+        return model.replace({f"{name}/kernel": cast(1.1 * model.parameters[f"{name}/kernel"])})
 
     found = compare(chain(), coarse(chain(), more))
     assert (found.agree, found.node) == (False, name)
-
-
-def test_a_node_without_others_of_its_kind_is_judged_by_float16_sums() -> None:
-    """Whose bound is wider: of the GRU's kernel, five hundredths."""
-
-    def more(model: numjaz.Model) -> numjaz.Model:
-        return model.replace({"gru/kernel": cast(1.05 * model.parameters["gru/kernel"])})
-
-    found = compare(chain(), coarse(chain(), more))
-    assert (found.agree, found.node) == (False, "gru")
 
 
 def test_one_kind_of_layer_may_sum_in_float16() -> None:
@@ -135,7 +125,7 @@ def test_mixed_dtypes_are_judged_by_the_coarsest() -> None:
 
 
 def test_sums_in_float16_throughout_agree_too() -> None:
-    """As Eigen's products do: more than one node shows it, so that none is a fault."""
+    """As Eigen's products do."""
     run = coarse(chain())
     outputs = dict(run.outputs)
     for source, name in (("gru", "a"), ("a", "b"), ("b", "c")):

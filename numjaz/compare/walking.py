@@ -22,7 +22,6 @@ from numjaz.model import Model
 from numjaz.nodes import Node, output_key, owned_parameters, source_of
 
 READ = {(each, "kernel") for each in ("query", "key", "value")}  # (channels read, heads, made): one axis is summed
-PEERS = 2  # nodes of a kind that tell how the sums of another are kept
 UNFIT = (NumjazError, ValueError, IndexError)
 
 
@@ -193,14 +192,6 @@ class Walk:
             found.append(Suspect(name, site, last.arithmetic))
         return found
 
-    def alone_beyond(self, name: str, beyond: set[str]) -> bool:
-        """Whether others of a node's kind, whose sums are as long, tell that its own are kept as theirs."""
-        seen = {each.suspects[-1] for each in self.found.values()}
-        kinds = {node: (type(p.node.layer), _terms(p.params)) for node, p in self.places.items() if node in seen}
-        kind, terms = kinds[name]
-        alike = [node for node, (other, count) in kinds.items() if other is kind and count >= terms / 2]
-        return len(alike) > PEERS and beyond.intersection(alike) == {name}
-
     def sites(self) -> Iterator[Suspect]:
         """Every node of which all that it read and made was recorded."""
         for name, place in self.places.items():
@@ -260,23 +251,14 @@ class Walk:
 
 
 def walk(model: Model, own: Run, run: Run, matched: Mapping[str, str], other: Model | None = None) -> Walk:
-    """The walk; of a float16 run by sums kept in float32, as most frameworks keep them, where its nodes show it.
+    """The walk; of a float16 run by sums kept in float32, as most frameworks keep them, if that explains all there is.
 
-    A node beyond that bound has a fault only if others of its kind, whose sums are as long, stay within: a framework
-    that sums in float16, as Eigen does, does so in all of them.
+    Else by sums in float16: TF 2.15 keeps some so and some not, and what that may do is no fault.
     """
     if all(array.dtype != np.float16 for array in (*run.inputs.values(), *run.outputs.values())):
         return Walk(model, own, run, matched, other)
     fine = Walk(model, own, run, matched, other, UNITS["float32"])
-    beyond = {each.suspects[-1] for each in fine.found.values() if each.fault}
-    if not beyond:
-        return fine
-    coarse = Walk(model, own, run, matched, other)
-    for name, each in fine.found.items():
-        if each.fault and not fine.alone_beyond(each.suspects[-1], beyond):
-            fine.found[name] = coarse.found.get(name, each)
-            fine.suspects[name] = coarse.suspects.get(name, [])
-    return fine
+    return Walk(model, own, run, matched, other) if _wrong(fine.found.values()) else fine
 
 
 def _wrong(differences: Iterable[NodeDifference]) -> bool:

@@ -47,14 +47,11 @@ def test_half_is_agreement(name: str) -> None:
     assert max(each.relative for each in found.nodes) > 1e-4
 
 
-@pytest.mark.parametrize(
-    ("node", "factor"),  # no second GRU says how its sums are kept: its bound is wider
-    [("norm", 1.01), ("module1_branch5", 1.01), ("module2_merge", 1.01), ("reduction", 1.01), ("bigru", 1.02)],
-)
-def test_one_hundredth_of_a_kernel_is_found_in_half(node: str, factor: float) -> None:
+@pytest.mark.parametrize("node", ["norm", "module1_branch5", "module2_merge", "reduction", "bigru"])
+def test_a_tenth_of_a_kernel_is_found_in_half(node: str) -> None:
     def more(module: Any) -> None:
         part = getattr(module, node)
-        (part.weight if hasattr(part, "weight") else part.weight_ih_l0).mul_(factor)
+        (part.weight if hasattr(part, "weight") else part.weight_ih_l0).mul_(1.1)
 
     found = compare(SMALL, half(SMALL, more))
     assert (found.agree, found.node) == (False, node)
