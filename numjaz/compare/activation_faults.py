@@ -10,6 +10,7 @@ import numpy as np
 
 from numjaz.compare.edits import Edit, Site, Step
 from numjaz.layers import ACTIVATIONS, ELU, Activation, Array, Layer, ReLU, Softmax
+from numjaz.layers.functions import softmax
 
 USUAL = (
     "linear",
@@ -23,6 +24,8 @@ USUAL = (
     "selu",
     "silu",
     "softmax",
+    "leaky_relu",
+    "softsign",
 )
 """Those that are likelier, and are looked for together with another fault."""
 SLOPES = (0.01, 0.1, 0.2, 0.3, 0.05, 0.25)
@@ -75,6 +78,9 @@ def softmax_faults(site: Site) -> Iterator[Edit]:
             cause, over = f"softmax over axis {axis}, not the last", Softmax((axis,))
             yield Edit(cause, "use the last axis", "activation", plain, site.params, after=over)
     if isinstance(layer, Softmax) or getattr(layer, "activation", "") == "softmax":
+        plain = Activation("linear") if isinstance(layer, Softmax) else replace(layer, activation="linear")
+        cause, over_all = "softmax over axis 0, the batch", Step(lambda x: softmax(x, 0))
+        yield Edit(cause, "use the last axis", "axis", plain, site.params, after=over_all, whole=True)
         axes = getattr(layer, "axis", (-1,))
         yield Edit("softmax twice", "apply the softmax once", "twice", layer, site.params, after=Softmax(axes))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from numjaz.compare.edits import Edit, Site, unedited
-from numjaz.compare.estimated_faults import estimated_arrays, estimated_constants
+from numjaz.compare.estimated_faults import estimated_arrays, estimated_constants, is_stale
 from numjaz.compare.faults import edits
 from numjaz.compare.held_faults import held_faults
 from numjaz.compare.recurrent_faults import direction_faults
@@ -24,6 +24,8 @@ ROOM = 8.0  # times the largest bound, which is near as well
 EMPTY = 0.1  # of the largest number: bounds as wide say nothing
 EXACT = 1e-12  # of the largest number: what differs by less does not differ
 SAME = 1e-5  # of the largest number: edits that differ by less have one function
+ORDERED = {"gates", "kernel", "recurrent_kernel", "bias", "owner", "directions", "axis", "epsilon"}
+"""Kinds of which one before the other is not the other before the one."""
 PROBES = 3  # windows on which functions are told apart
 
 
@@ -85,10 +87,19 @@ class _Search:
         if not found and site.theirs:
             found = self._held(judge, held_faults(site, *site.theirs))
         if not found and self.pairs:
-            found = self._held(judge, estimated_constants(site, judge.bound))
+            found = self._held(judge, estimated_constants(site))
             found = found or self._held(judge, _pairs(site, singles))
-            found = found or self._held(judge, estimated_arrays(site, judge.bound), promised=True)
+            found = found or self._held(judge, _solved(site, singles, estimated_constants))
+            found = found or self._stale(judge, singles)
         return _by_function(site, found)
+
+    def _stale(self, judge: _Judge, singles: tuple[Edit, ...]) -> list[tuple[Edit, float]]:
+        """Arrays that are solved for. Where one explains all and is not stale, it is wrong otherwise: unknown."""
+        found = self._held(judge, estimated_arrays(judge.site, judge.bound), promised=True)
+        if found or isinstance(judge.site.layer, Recurrent):
+            return [(edit, left) for edit, left in found if edit.stale]
+        arrays = _solved(judge.site, singles, lambda one: estimated_arrays(one, judge.bound))
+        return self._held(judge, arrays, promised=True)
 
     def _held(self, judge: _Judge, tried: Iterable[Edit], promised: bool = False) -> list[tuple[Edit, float]]:
         found = []
@@ -218,12 +229,32 @@ def _pairs(site: Site, singles: tuple[Edit, ...]) -> Iterator[Edit]:
     for one in singles:
         if not one.rare:
             for other in edits(site._replace(layer=one.layer, params=one.params)):
-                if not other.rare and one.kind < other.kind and not _in_the_way(one, other):
+                if not other.rare and _follows(one, other):
                     yield one.and_then(other)
 
 
-def _in_the_way(one: Edit, other: Edit) -> bool:
-    return (one.before is not None and other.before is not None) or (one.after is not None and other.after is not None)
+def _follows(one: Edit, other: Edit) -> bool:
+    """Whether the two are to be tried in this order: in both where it matters."""
+    if (one.before and other.before) or (one.after and other.after) or one.kind == other.kind:
+        return False
+    return one.kind < other.kind or {one.kind, other.kind} <= ORDERED
+
+
+def _solved(site: Site, singles: tuple[Edit, ...], solve: Callable[[Site], Iterator[Edit]]) -> Iterator[Edit]:
+    """A known fault, and one of a size that the recording tells."""
+    for one in singles:
+        if one.within and not one.rare:
+            for other in solve(site._replace(layer=one.layer, params=one.params)):
+                if other.kind != one.kind and _is_other(site, other):
+                    yield one.and_then(other)
+
+
+def _is_other(site: Site, edit: Edit) -> bool:
+    """Whether an array that was solved for on top of another fault is another than this side's, too."""
+    if not edit.stale:
+        return edit.stale is None  # a constant
+    own, there = site.params[edit.kind], edit.params[edit.kind]
+    return own.shape == there.shape and is_stale(own.real, there)
 
 
 class _Judge:
@@ -233,11 +264,10 @@ class _Judge:
         self.site = site
         count = len(site.recorded[0])
         few = sorted({count // 2, count - 1})[-FEW:]
-        self.few = site._replace(
-            inputs=tuple(x[few] for x in site.inputs),
-            recorded=tuple(y[few] for y in site.recorded),
-            raw=tuple(x[few] for x in site.raw),
-        )
+        self.few = site  # what follows a node that nobody recorded reads all windows
+        if site.then is None:
+            inputs, recorded, raw = (tuple(x[few] for x in arrays) for arrays in (site.inputs, site.recorded, site.raw))
+            self.few = site._replace(inputs=inputs, recorded=recorded, raw=raw)
         layer = site.layer
         self.stepwise = (
             isinstance(layer, Recurrent)
@@ -256,7 +286,7 @@ class _Judge:
         return self._near(edit)
 
     def _near(self, edit: Edit, steps: int | None = None) -> bool:
-        site = self.few
+        site = self.site if edit.whole else self.few
         try:
             with np.errstate(all="ignore"):
                 made = edit.plain(edit.inputs(site), steps)
@@ -311,7 +341,12 @@ def _by_function(site: Site, found: list[tuple[Edit, float]]) -> list[Cause]:
     """Edits that are one function under several names, together, in the order in which they were found."""
     probe = _probe(site)
     groups: list[tuple[list[Edit], Arrays, float]] = []
+    seen: set[frozenset[str]] = set()
     for edit, left in found:
+        parts = frozenset(edit.cause.split(" and "))
+        if parts in seen:  # in the other order
+            continue
+        seen.add(parts)
         made = _probed(edit, site, probe)
         for held, like, _ in groups:
             if _same(made, like):

@@ -76,6 +76,10 @@ class Edit:
         Whether it reads the inputs before the activations that made them.
     rare : bool
         Not looked for together with another.
+    whole : bool
+        Whether what a window gives depends on the others, so that no few of them tell.
+    stale : bool, optional
+        Of an array that was solved for: whether it is of another training; else it is wrong in some other way.
     """
 
     cause: str
@@ -89,6 +93,8 @@ class Edit:
     undo: Callable[[Arrays], Arrays] | None = None
     raw: bool = False
     rare: bool = False
+    whole: bool = False
+    stale: bool | None = None
 
     @property
     def within(self) -> bool:
@@ -134,6 +140,7 @@ class Edit:
             given=_chained(self.given, other.given),
             undo=_chained(self.undo, other.undo),
             raw=self.raw or other.raw,
+            whole=self.whole or other.whole,
         )
 
 

@@ -7,6 +7,7 @@ order, or all of them scaled or shifted, are something else, and unknown.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from numjaz.compare.edits import Edit, Site
-from numjaz.compare.solved_recurrences import solved_recurrence
+from numjaz.compare.solved_recurrences import begun_elsewhere, solved_recurrence
 from numjaz.layers import Array, BatchNormalization, Conv1D, Dense, DepthwiseConv1D, Recurrent
 from numjaz.layers.base import Arrays
 
+NUMBERS = 2000  # of an output, that are read
 MOST = 600  # rows of a matrix that is solved for
 EXCESS = 4  # numbers recorded, more than are solved for: to be explained too
 TOLD = 0.5  # of a kernel's columns are told by that many, at least
@@ -28,14 +30,16 @@ FAR = 1e-5  # of the largest number: those that moved
 DIGITS = (1, 2, 3)  # of a constant that somebody typed
 
 
-def estimated_constants(site: Site, error: float) -> Iterator[Edit]:
-    """One number that the recording tells; ``error`` is what rounding does to one that was recorded."""
+def estimated_constants(site: Site) -> Iterator[Edit]:
+    """One number that the recording tells."""
     if _can_be_solved(site) and isinstance(site.layer, BatchNormalization):
         yield from _constants(site)
+    if isinstance(site.layer, Recurrent) and len(site.inputs) == 1 and site.then is None:
+        yield from begun_elsewhere(site)
 
 
 def estimated_arrays(site: Site, error: float) -> Iterator[Edit]:
-    """An array that the recording tells."""
+    """An array that the recording tells; ``error`` is what rounding does to one number that was recorded."""
     if _can_be_solved(site):
         if isinstance(site.layer, BatchNormalization):
             yield from _statistics(site, error)
@@ -44,7 +48,8 @@ def estimated_arrays(site: Site, error: float) -> Iterator[Edit]:
         elif isinstance(site.layer, Recurrent):
             for name in site.params:
                 array = solved_recurrence(site, name, error)
-                yield from other_values(site, name, array) if array is not None else ()
+                if array is not None:
+                    yield other_values(site, name, array)
 
 
 def _can_be_solved(site: Site) -> bool:
@@ -55,15 +60,12 @@ def _can_be_solved(site: Site) -> bool:
     return last and x.size >= EXCESS * x.shape[-1]
 
 
-def other_values(site: Site, name: str, array: Array) -> Iterator[Edit]:
-    """An array of another training, where this is one."""
-    if is_stale(site.params[name].real, array):
-        yield _stale(site, name, array)
-
-
-def _stale(site: Site, name: str, array: Array) -> Edit:
+def other_values(site: Site, name: str, array: Array, stale: bool | None = None) -> Edit:
+    """An array with other values, and whether it is of another training."""
     cause, fix = f"{name} has other values: stale weights", f"load {name} of the same training"
-    return Edit(cause, fix, name, site.layer, {**site.params, name: array})
+    if stale is None:
+        stale = is_stale(site.params[name].real, array)
+    return Edit(cause, fix, name, site.layer, {**site.params, name: array}, stale=stale)
 
 
 def is_stale(own: Array, there: Array) -> bool:
@@ -143,9 +145,9 @@ def _statistics(site: Site, error: float) -> Iterator[Edit]:
         "moving_mean": columns.mean,
     }
     for alike in (("gamma", "moving_variance"), ("beta", "moving_mean")):  # either could make up for the other
-        if all(np.isfinite(solved[name]).all() and is_stale(own[name], solved[name]) for name in alike):
-            for name in alike:
-                yield from other_values(site, name, solved[name]) if name in site.params else ()
+        if all(np.isfinite(solved[name]).all() for name in alike):
+            stale = all(is_stale(own[name], solved[name]) for name in alike)
+            yield from (other_values(site, name, solved[name], stale) for name in alike if name in site.params)
 
 
 def _slope(x: Array, y: Array, error: Any) -> tuple[Array, Array]:
@@ -175,8 +177,9 @@ def _matrices(site: Site, error: float) -> Iterator[Edit]:
     ending = INVERSES.get(layer.activation)
     if ending is None:
         return
-    x = site.inputs[0].astype(np.float64)
-    y, sure, steep = ending(site.recorded[0].astype(np.float64))  # before the activation; where that is known
+    count = max(2, NUMBERS // max(math.prod(site.recorded[0].shape[1:-1]), 1))
+    x = site.inputs[0][-count:].astype(np.float64)
+    y, sure, steep = ending(site.recorded[0][-count:].astype(np.float64))  # before the activation; where that is known
     params = {name: a.real.astype(np.float64) for name, a in site.params.items()}
     plain = replace(layer, activation="linear")
     (own,) = plain.forward(params, (x,)).outputs
@@ -190,7 +193,7 @@ def _matrices(site: Site, error: float) -> Iterator[Edit]:
     lost = error * np.where(known, steep, 0.0).max()
     if "bias" in params and (counts >= 2).all():
         shift = np.where(known, gap, 0.0).sum(0) / counts
-        yield from other_values(site, "bias", params["bias"] + shift + 1j * DEVIATIONS * lost / np.sqrt(counts))
+        yield other_values(site, "bias", params["bias"] + shift + 1j * DEVIATIONS * lost / np.sqrt(counts))
     bare = replace(plain, use_bias=False)
     kernel = params["kernel"]
     rows = kernel.size // width
@@ -204,8 +207,8 @@ def _matrices(site: Site, error: float) -> Iterator[Edit]:
     changes = np.stack([change for change, _ in columns], axis=-1)  # (rows, width)
     changes[:, ~told] = 1j * np.abs(changes[:, told]).max()  # they may be anything as large
     there = kernel + changes.reshape(kernel.shape)
-    if is_stale(kernel[..., told], there[..., told]):
-        yield _stale(site, "kernel", there)
+    stale = is_stale(kernel.reshape(rows, width)[:, told], there.reshape(rows, width)[:, told])
+    yield other_values(site, "kernel", there, stale)
 
 
 def _solved(a: Array, b: Array, error: float) -> tuple[Array, bool]:
@@ -217,15 +220,18 @@ def _solved(a: Array, b: Array, error: float) -> tuple[Array, bool]:
 
 
 def _design(layer: Any, shape: tuple[int, ...], rows: int, width: int, x: Array) -> Array:
-    """What each row of a kernel contributes to each output: (numbers, rows, outputs)."""
+    """What each row of a kernel contributes to each output: (numbers, rows, outputs), or 1 where they are alike."""
+    if isinstance(layer, Dense):
+        return x.reshape(-1, rows, 1)
+    if isinstance(layer, Conv1D) and layer.groups == 1:
+        return np.concatenate(list(layer._taps(x)), axis=-1).reshape(-1, rows, 1)
     columns = []
     for row in range(rows):
         kernel = np.zeros((rows, width))
         kernel[row] = 1
         (y,) = layer.forward({"kernel": kernel.reshape(shape)}, (x,)).outputs
         columns.append(y.reshape(-1, width))
-    made = np.stack(columns, axis=1)
-    return made[..., :1] if getattr(layer, "groups", 1) == 1 and not isinstance(layer, DepthwiseConv1D) else made
+    return np.stack(columns, axis=1)
 
 
 def _inverse(

@@ -22,11 +22,11 @@ def held_faults(site: Site, layer: Layer, params: Parameters) -> Iterator[Edit]:
         cause = " and ".join(f"{name} {_said(layer, name)}, not {_said(site.layer, name)}" for name in options)
         fix = ", ".join(f"{name}={_said(site.layer, name)}" for name in options)
         yield Edit(cause, f"use {fix}", "options", layer, params)
-    if layer == site.layer and len(unequal) == 1:
-        yield from other_values(site, unequal[0], params[unequal[0]])
-    elif layer == site.layer and unequal:
-        stale = [edit for name in unequal for edit in other_values(site, name, params[name])]
-        if len(stale) == len(unequal):
+    if layer == site.layer and unequal:
+        stale = [edit for edit in (other_values(site, name, params[name]) for name in unequal) if edit.stale]
+        if len(stale) == len(unequal) == 1:
+            yield stale[0]
+        elif len(stale) == len(unequal):
             cause = f"{', '.join(unequal)} have other values: stale weights"
             yield Edit(cause, "load the arrays of the same training", "values", layer, params)
 

@@ -13,6 +13,7 @@ from numjaz.compare.edits import Edit, Site
 from numjaz.layers import GRU, LSTM, Array
 from numjaz.layers.base import Arrays
 
+FEW = 3  # gates, whose orders in one array are looked for together with another fault
 LETTERS = {"GRU": "zrh", "LSTM": "ifco"}
 """Numjaz's and Keras's gates; torch has r, z, n and the same four, ONNX z, r, h and i, o, f, c."""
 
@@ -37,9 +38,8 @@ def _gates(site: Site) -> Iterator[Edit]:
         yield Edit(cause, f"reorder its gates to {letters}", "gates", layer, moved)
         for name, array in moved.items():
             one = {**site.params, name: array}
-            yield Edit(
-                f"{cause}, in {name}", f"reorder the gates of {name} to {letters}", "gates", layer, one, rare=True
-            )
+            fix, rare = f"reorder the gates of {name} to {letters}", len(letters) > FEW
+            yield Edit(f"{cause}, in {name}", fix, "gates", layer, one, rare=rare)
     if letters == "zrh":
         turned = {name: _with(a, slice(0, layer.units), -a[..., : layer.units]) for name, a in site.params.items()}
         yield Edit("update gate the other way round", "the state is kept where z is 1", "gates", layer, turned)

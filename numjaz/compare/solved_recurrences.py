@@ -7,16 +7,19 @@ Gauss-Newton from this side's own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from numjaz.compare.edits import Site
+from numjaz.compare.edits import Edit, Site
 from numjaz.layers import GRU, LSTM, Array, SimpleRNN
+from numjaz.layers.base import Arrays
 
 MOST = 200  # columns a unit that are solved for
 TIMES = 1.25  # as many numbers recorded as are solved for, at least
 NUMBERS = 1600  # of a unit, that are read
+WINDOWS = 4  # that tell a number
 STEP = 1e-6
 ROUNDS = 12
 SLOW = 0.9  # of the squares before, where a round leaves more: it leads nowhere
@@ -60,6 +63,41 @@ def solved_recurrence(site: Site, name: str, error: float) -> Array | None:
         if not np.square(there - made).sum() < SLOW * np.square(off).sum():
             return None
     return None
+
+
+def begun_elsewhere(site: Site) -> Iterator[Edit]:
+    """A state that begins with one number other than zero: solved for, and then what somebody typed."""
+    layer: Any = site.layer
+    x, there = site.inputs[0][-WINDOWS:].astype(np.float64), site.recorded[0][-WINDOWS:].astype(np.float64)
+    if layer.return_state or not len(x):
+        return
+    if layer.return_sequences:  # the first step read tells
+        x = x[:, -1:] if layer.go_backwards else x[:, :1]
+        there = there[:, :1]
+    params = {key: a.real.astype(np.float64) for key, a in site.params.items()}
+
+    def made(value: float) -> Array:
+        state = (np.full((len(x), layer.units), value),) * layer.STATES
+        return np.asarray(layer.forward(params, (x, *state)).outputs[0])
+
+    value = 0.0
+    for _ in range(ROUNDS):
+        off = there - made(value)
+        slope = (made(value + STEP) - made(value)) / STEP
+        squares = float(np.square(slope).sum())
+        if not squares > 0:
+            return
+        value += float(np.clip((slope * off).sum() / squares, -1, 1))
+    for digits in (1, 2, 3):
+        typed = float(f"{value:.{digits - 1}e}")
+
+        def start(inputs: Arrays, typed: float = typed) -> Arrays:
+            state = np.full((len(inputs[0]), layer.units), typed, inputs[0].dtype)
+            return (*inputs, *(state,) * layer.STATES)
+
+        if typed:
+            cause = f"initial state of {typed:g}"
+            yield Edit(cause, "begin with a state of zeros", "state", layer, site.params, given=start)
 
 
 def _steps(layer: Any, params: dict[str, Array], x: Array, there: Array) -> Array:
