@@ -237,6 +237,12 @@ def test_weights_alone_are_read_by_keras_itself(tmp_path: Path, capsys: Capture)
     for architecture in (original, "jazbat:classes=18"):
         assert main(["check", weights, "--architecture", architecture, "--with", "keras"]) == 0
         assert "the two agree" in capsys.readouterr().out
+    # Weights that numjaz was told to take for another layer's: Keras knows better, the twin has them as well.
+    names = "module2_branch5=conv1d_14,module3_branch5=conv1d_8"
+    for architecture, agree in ((original, False), ("jazbat:classes=18", True)):
+        command = ["check", weights, "--architecture", architecture, "--names", names, "--with", "keras", "--json"]
+        assert main(command) == (not agree)
+        assert json.loads(capsys.readouterr().out)["agree"] == agree
 
 
 @pytest.mark.parametrize(
