@@ -46,7 +46,7 @@ def _said(config: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration, functions in the place of activations that this Keras has no word for."""
     said: dict[str, Any] = {}
     for key, value in config.items():
-        if key == "layer":
+        if key in ("layer", "backward_layer"):
             value = {**value, "config": _said(value["config"])}
         said[key] = FUNCTIONS.get(value, value) if key.endswith("activation") else value
     return said

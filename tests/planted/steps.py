@@ -51,11 +51,12 @@ class Step:
         return str(self.config["layer"]["class_name"]) if self.kind == "Bidirectional" else self.kind
 
     def configured(self, **options: Any) -> Step:
-        """The same with other options, in the recurrent layer where this is a bidirectional one."""
+        """The same with other options, in both recurrent layers where this is a bidirectional one."""
         if self.kind != "Bidirectional":
             return replace(self, config={**self.config, **options})
-        inner = {**self.config["layer"], "config": {**self.cell, **options}}
-        return replace(self, config={**self.config, "layer": inner})
+        held = {key: self.config[key] for key in ("layer", "backward_layer") if key in self.config}
+        inner = {key: {**layer, "config": {**layer["config"], **options}} for key, layer in held.items()}
+        return replace(self, config={**self.config, **inner})
 
     def holding(self, weights: Mapping[str, np.ndarray]) -> Step:
         """The same with these arrays in the place of its own."""

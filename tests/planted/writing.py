@@ -90,6 +90,8 @@ class Writer:
         if made is None or not all(np.isfinite(made[name]).all() for name in made):
             return False
         self._first(subject, planted, x, made)
+        if runner != "port":
+            self._alike_elsewhere(subject, planted, x, made)
         moved = self._moved(subject, planted, x, made)
         alike = self._alike(subject, planted, x) if kind == "single" else []
         told = [[*planted.expected, *dict.fromkeys(pattern for other in alike for pattern in other.expected)]]
@@ -187,6 +189,15 @@ class Writer:
         for name in names[1 : names.index(planted.node)]:
             if relative(right[name], made[name]) > DISAGREES:
                 raise AssertionError(f"{subject.file}, {planted.family} in {planted.node}: {name} is wrong before it")
+
+    def _alike_elsewhere(self, subject: Subject, planted: Planted, x: np.ndarray, made: Arrays) -> None:
+        """That Keras, or ONNX Runtime, makes of a fault what the port makes of it."""
+        try:
+            there = self._exact(planted.network, x)
+        except ImportError:
+            return
+        if relative(there[planted.node], made[planted.node]) > DISAGREES:
+            raise AssertionError(f"{subject.file}, {planted.family} in {planted.node}: not the fault that the port has")
 
     def _lacking(self, subject: Subject, made: Arrays) -> tuple[Arrays, list[str]]:
         """The recording without a few layers: sums and activations, or any."""
