@@ -74,6 +74,8 @@ def typed_run(model: Model, x: dict[str, np.ndarray], dtype: str) -> Run:
     from numjaz.frameworks.record import record
     from numjaz.frameworks.torch import torch_module
 
+    if any(getattr(node.layer, "padding", "same") != "same" for node in model.nodes):
+        raise NumjazError("typed with padding on both sides alone")
     form = ("", "padding same", "ReLU modules")[len(model.nodes) % 3]
     try:
         module = Typed(model, form)

@@ -167,3 +167,25 @@ def test_the_expected_size_is_what_sums_err_by(terms: int) -> None:
     )
     ratio = np.sqrt((expected**2).mean() / (lost**2).mean())
     assert 1 / 3 < ratio < 3
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "silu", "gelu"])
+def test_functions_may_err_by_units_of_1(activation: str) -> None:
+    """As in ONNX Runtime: a sigmoid that ends at -18, a small tanh from a sigmoid's, an erf of five terms."""
+    x = np.concatenate([np.linspace(-40, 40, 4001), np.geomspace(1e-6, 1e-2, 200)]).astype(np.float32)[None]
+    made: dict[str, Any] = {"sigmoid": lambda v: 1 / (1 + np.exp(-np.maximum(v, -18)))}
+    made["silu"] = lambda v: v * made["sigmoid"](v)
+    made["tanh"] = lambda v: (2 * (1 / (1 + np.exp(-2 * v))).astype(np.float32) - np.float32(1)).astype(np.float32)
+    made["gelu"] = lambda v: 0.5 * v * (1 + polynomial_erf(v / np.sqrt(2)))
+    (bound,) = budget(Activation(activation), {}, (x,))
+    error = np.abs(made[activation](x.astype(np.float64)) - bound.real)
+    assert (error > 16 * UNITS["float32"] * np.abs(bound.real)).any()
+    assert (error <= bound.imag).all()
+
+
+def polynomial_erf(x: np.ndarray) -> np.ndarray:
+    """Abramowitz and Stegun 7.1.26, which is within 1.5e-7."""
+    t = 1 / (1 + 0.3275911 * np.abs(x))
+    p = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t
+    made: np.ndarray = np.sign(x) * (1 - p * np.exp(-x * x))
+    return made
