@@ -25,10 +25,10 @@ TINY = {UNITS["float64"]: 2.0**-1022, UNITS["float32"]: 2.0**-126, UNITS["float1
 """By unit, what underflows: numbers below may lose their digits, or be taken for zero."""
 DTYPES = {UNITS["float64"]: np.float32, UNITS["float32"]: np.float32, UNITS["float16"]: np.float16}
 """By unit, what constants of a layer are kept in, at worst."""
-LOGISTIC = (
-    4.0  # of `unit`, however small the value: ONNX Runtime's sigmoid ends at -18, its tanh in an RNN is 2 s(2x) - 1
-)
-USUAL = 2.0  # of `unit`, what functions mostly err by
+LOGISTIC = 4.0
+"""Of `unit`, however small the value: ONNX Runtime's sigmoid ends at -18, its recurrent layers' tanh is alike."""
+USUAL = 2.0
+"""Of `unit`: what functions mostly err by."""
 FUNCTION = {UNITS["float64"]: 16.0, UNITS["float32"]: 16.0, UNITS["float16"]: 4.0}
 """By unit, how many of them: 8 units in the last place, which exp, tanh, … of any framework on a CPU stay within; of
 float16 2, since each is computed in float32."""
