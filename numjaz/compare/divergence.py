@@ -20,7 +20,7 @@ from numjaz.model import Model
 from numjaz.nodes import Node, output_key, owned_parameters
 
 WINDOWS, SCALES = 8, (0.3, 1.0, 3.0)
-PEERS = 2  # nodes of a kind that tell how the sums of another are kept
+PEERS, MANY = 2, 1000  # nodes of a kind that tell how the sums of another are kept; numbers of each
 PARTS = 32  # of the time, in which differences are told apart
 READ = {(each, "kernel") for each in ("query", "key", "value")}  # (channels read, heads, made): one axis is summed
 LENGTH = 64  # samples of generated windows, where the network takes any number
@@ -218,8 +218,8 @@ def _before(layer: Layer) -> Layer | None:
 def _summed(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -> list[NodeDifference]:
     """The differences; of a float16 run by sums kept in float32, as most frameworks keep them, where its nodes show it.
 
-    A node beyond that bound has a fault only if others of its kind, whose sums are as long, stay within: a framework
-    that sums in float16, as Eigen does, does so in all of them.
+    A node beyond that bound has a fault only if others of its kind, whose sums are as long and many, stay within: a
+    framework that sums in float16, as Eigen does, does so in all of them.
     """
     if all(array.dtype != np.float16 for array in (*run.inputs.values(), *run.outputs.values())):
         return _differences(model, own, run, matched)
@@ -227,13 +227,14 @@ def _summed(model: Model, own: Run, run: Run, matched: Mapping[str, str]) -> lis
     beyond = {each.suspects[-1] for each in fine if each.fault}
     if not beyond:
         return fine
-    seen = {each.suspects[-1] for each in fine}
+    seen = {each.suspects[-1] for each in fine}.intersection(own.outputs)
     kinds = {node.name: (type(node.layer), _terms(_params(model, node))) for node in model.nodes if node.name in seen}
 
     def alone_beyond(name: str) -> bool:
         kind, terms = kinds[name]
-        alike = [each for each in kinds if kinds[each][0] is kind and kinds[each][1] >= terms / 2]
-        return len(alike) > PEERS and beyond.intersection(alike) == {name}
+        alike = {each for each in kinds if kinds[each][0] is kind and kinds[each][1] >= terms / 2}
+        telling = [each for each in alike - {name} if own.outputs[each].size >= MANY]
+        return len(telling) >= PEERS and beyond & alike == {name}
 
     coarse = {each.name: each for each in _differences(model, own, run, matched)}
     return [each if not each.fault or alone_beyond(each.suspects[-1]) else coarse.get(each.name, each) for each in fine]
