@@ -74,6 +74,8 @@ def typed_run(model: Model, x: dict[str, np.ndarray], dtype: str) -> Run:
     from numjaz.frameworks import record
     from numjaz.frameworks.torch import torch_module
 
+    if any(getattr(node.layer, "padding", "same") != "same" for node in model.nodes):
+        raise NumjazError("typed with padding on both sides alone")
     form = ("", "padding same", "ReLU modules")[len(model.nodes) % 3]
     try:
         module = Typed(model, form)
@@ -180,18 +182,19 @@ def scaled(model: Model, number: int) -> Model:
 
 
 def drawn(count: int) -> list[tuple[Model, Any]]:
-    """Networks of `random_models`, without looking for small ones."""
-    made: list[tuple[Model, Any]] = []
+    """Networks of `random_models`, each once, without looking for small ones."""
+    made: dict[str, tuple[Model, Any]] = {}
 
     @seed(0)
     @settings(max_examples=count, database=None, phases=[Phase.generate], deadline=None,
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(cases(dtype=np.float32))
     def draw(case: tuple[Model, Any]) -> None:
-        made.append(case)
+        model, x = case
+        made[f"{model.nodes} {[array.tobytes() for array in (x.values() if isinstance(x, dict) else [x])]}"] = case
 
     draw()
-    return made
+    return list(made.values())
 
 
 def measured(framework: str, dtype: str, count: int, named: bool = True) -> Iterator[dict[str, Any]]:
@@ -221,10 +224,11 @@ def measured(framework: str, dtype: str, count: int, named: bool = True) -> Iter
 
 
 def version(framework: str) -> str:
+    """The framework's name and version, and how it was used."""
     module = {"typed": "torch"}.get(framework, framework)
     held = sys.modules[module]
     backend = f" on {held.backend.backend()}" if module == "keras" and hasattr(held.backend, "backend") else ""
-    return f"{framework} {held.__version__}{backend}"
+    return f"{module} {held.__version__}{backend}{', typed' if framework == 'typed' else ''}"
 
 
 def judged(path: str, least: int = LEAST, recurrent: int = RECURRENT, expected: float = SHARE) -> bool:
@@ -235,9 +239,9 @@ def judged(path: str, least: int = LEAST, recurrent: int = RECURRENT, expected: 
         for key in (("all", row["dtype"], row["family"]), (row["with"], row["dtype"], row["family"])):
             groups.setdefault(key, []).append(row)
     print(
-        f"{'':30}{'':9}{'nodes':>7}{'exact':>7}{'most of':>9}{'bound / difference':>20}{'bound /':>9}{'expected in':>12}"
+        f"{'':38}{'':9}{'nodes':>7}{'exact':>7}{'most of':>9}{'bound / difference':>20}{'bound /':>9}{'expected in':>12}"
     )
-    print(f"{'':30}{'':9}{'':7}{'':7}{'bound':>9}{'median':>10}{'9 of 10':>10}{'expected':>9}{'ten times':>12}")
+    print(f"{'':38}{'':9}{'':7}{'':7}{'bound':>9}{'median':>10}{'9 of 10':>10}{'expected':>9}{'ten times':>12}")
     holds, within, judgeable = True, 0, 0
     order = [*FAMILIES, "moves"]
     for key in sorted(groups, key=lambda key: (key[0] != "all", key[0], key[1], order.index(key[2]))):
@@ -253,7 +257,7 @@ def judged(path: str, least: int = LEAST, recurrent: int = RECURRENT, expected: 
         if key[0] == "all":
             within, judgeable = within + len(near), judgeable + len(differ)
         print(
-            f"{key[0] + ', ' + key[1]:30}{'':1}{key[2][:14]:14}{len(held):>6}{len(held) - len(differ):>7}{most:>9.3f}"
+            f"{key[0] + ', ' + key[1]:38}{'':1}{key[2][:14]:14}{len(held):>6}{len(held) - len(differ):>7}{most:>9.3f}"
             f"{median:>10.1f}{high:>10.1f}{size:>9.1f}{len(near) / max(len(differ), 1):>11.1%}{'  BROKEN' if broken else ''}"
         )
     steps = sum(row["family"] == "recurrences" for row in rows)
@@ -261,6 +265,8 @@ def judged(path: str, least: int = LEAST, recurrent: int = RECURRENT, expected: 
     print(
         f"{len(rows):,} comparisons, {steps:,} of recurrent layers; the expected size within {WITHIN:.0f} times in {share:.1%}"
     )
+    unknown = sum(row["bound"] == np.inf for row in rows)
+    print(f"{unknown} without a bound, counted as an infinite one")
     for row in rows:
         if row["ratio"] > 1:
             print(

@@ -25,7 +25,10 @@ TINY = {UNITS["float64"]: 2.0**-1022, UNITS["float32"]: 2.0**-126, UNITS["float1
 """By unit, what underflows: numbers below may lose their digits, or be taken for zero."""
 DTYPES = {UNITS["float64"]: np.float32, UNITS["float32"]: np.float32, UNITS["float16"]: np.float16}
 """By unit, what constants of a layer are kept in, at worst."""
-USUAL = 2.0  # of `unit`, what functions mostly err by
+LOGISTIC = 4.0
+"""Of `unit`, however small the value: ONNX Runtime's sigmoid ends at -18, its recurrent layers' tanh is alike."""
+USUAL = 2.0
+"""Of `unit`: what functions mostly err by."""
 FUNCTION = {UNITS["float64"]: 16.0, UNITS["float32"]: 16.0, UNITS["float16"]: 4.0}
 """By unit, how many of them: 8 units in the last place, which exp, tanh, … of any framework on a CPU stay within; of
 float16 2, since each is computed in float32."""
@@ -82,6 +85,8 @@ class Rounded(np.ndarray[Any, np.dtype[np.complex128]]):
             value, error = RULES[name](*values, *errors, **{k: v for k, v in options.items() if k in REDUCED})
             if name == "add" and all(isinstance(x, Rounded) for x in inputs):
                 error = error + _begun_with(*values, *errors)
+            if name == "divide" and not isinstance(inputs[0], Rounded) and not current().expected:
+                error = error + LOGISTIC * current().unit  # 1 / (1 + exp(-x)): a function of its own
         made = rounded(value, error)
         if out is not None:
             out[0][...] = made
@@ -298,6 +303,12 @@ def _less_one(a: Array, da: Array) -> Parts:
     return _once(np.expm1(a), error)
 
 
+def _tangent(a: Array, da: Array) -> Parts:
+    """`tanh`, whose small values some frameworks take from a sigmoid's."""
+    value, error = _function(np.tanh, lambda a, da: 1 - np.tanh(np.maximum(np.abs(a) - da, 0)) ** 2)(a, da)
+    return value, error if current().expected else error + LOGISTIC * current().unit
+
+
 def _normal(a: Array, da: Array) -> Parts:
     """`erf`, of which oneDNN's form, torch's within gelu, errs by units in the last place of 1, not of the value."""
     from scipy.special import erf
@@ -326,7 +337,7 @@ RULES: dict[str, Callable[..., Parts]] = {
     "expm1": _less_one,
     "log": _function(np.log, lambda a, da: 1 / np.maximum(a - da, 0)),
     "log1p": _function(np.log1p, lambda a, da: 1 / np.maximum(1 + a - da, 0)),
-    "tanh": _function(np.tanh, lambda a, da: 1 - np.tanh(np.maximum(np.abs(a) - da, 0)) ** 2),
+    "tanh": _tangent,
     "erf": _normal,
 }
 """What each operation makes of values and errors."""

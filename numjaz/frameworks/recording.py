@@ -114,4 +114,5 @@ def _keras(model: Any, x: Any) -> Run:
     return Run(model.name, {name: np.array(value) for name, value in given.items()}, outputs)
 
 
-RECORDERS: dict[str, Callable[[Any, Any], Run]] = {"torch": _torch, "keras": _keras, "tf_keras": _keras}
+# A Keras model on torch is a torch module too: Keras is asked first.
+RECORDERS: dict[str, Callable[[Any, Any], Run]] = {"keras": _keras, "tf_keras": _keras, "torch": _torch}

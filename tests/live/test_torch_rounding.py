@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -98,3 +101,24 @@ def test_autocast_mixes_dtypes_and_agrees() -> None:
     assert {str(array.dtype) for array in run.outputs.values()} == {"float16", "float32"}
     found = compare(SMALL, run)
     assert found.agree, [each for each in found.nodes if each.fault]
+
+
+def test_keras_on_torch_is_recorded_as_keras(tmp_path: Any) -> None:
+    """Its models are torch modules too, whose parts without parts are not the layers."""
+    pytest.importorskip("keras", minversion="3")
+    SMALL.save(tmp_path / "small.npz")
+    code = (
+        "import numjaz; from numjaz.frameworks.keras import keras_model; from numjaz.frameworks.record import record; "
+        "from numjaz.compare.divergence import compare, excite; model = numjaz.load('small.npz'); "
+        "found = compare(model, record(keras_model(model), excite(model)['input'])); "
+        "print(found.agree, len(found.nodes) == len(model.nodes) - 1)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "KERAS_BACKEND": "torch"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.stdout.split() == ["True", "True"], ended.stderr[-2000:]
