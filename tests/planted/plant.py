@@ -2,7 +2,8 @@
 
 Run by an interpreter with Keras 2 or Keras 3, with ``KERAS_BACKEND=torch`` or without: each is a part of its own, and
 all go to one folder. The part that computes with the torch backend plants in a port to torch and in ONNX graphs
-besides. Imports nothing of numjaz; `judge.py` is what does.
+besides; it reads the models that the other part of Keras 3 has trained, which is why that one comes first: to train
+with the torch backend takes many times as long. Imports nothing of numjaz; `judge.py` is what does.
 
 ::
 
