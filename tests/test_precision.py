@@ -109,18 +109,6 @@ def test_one_kind_of_layer_may_sum_in_float16() -> None:
     assert [each.name for each in fine.found.values() if each.fault] == ["classes"]  # float32 sums do not explain it
 
 
-def test_few_numbers_tell_nothing() -> None:
-    """Beside three windows, whose sums might be within by chance, the wider bound holds."""
-
-    def more(model: numjaz.Model) -> numjaz.Model:
-        return model.replace({"b/kernel": cast(1.01 * model.parameters["b/kernel"])})
-
-    run = coarse(chain(), more)
-    few = [dict(zip(held, (array[-3:] for array in held.values()), strict=True)) for held in (run.inputs, run.outputs)]
-    assert not compare(chain(), run).agree
-    assert compare(chain(), Run("few", *few)).agree
-
-
 def test_the_same_in_float32_is_a_fault() -> None:
     model = chain()
     run = run_model(model.replace({name: cast(array) for name, array in model.parameters.items()}), excite(model))
@@ -191,8 +179,9 @@ def test_held_in() -> None:
     assert coarsest([rough, exact.astype(np.float16), exact.astype(float)]) == "float16"
 
 
-@pytest.mark.parametrize(("dtype", "found"), [(np.float16, {"a": "q", "b": "p"}), (np.float32, {})])
+@pytest.mark.parametrize(("dtype", "found"), [(np.float16, {"a": "q", "b": "p"}), (np.float32, {"b": "r"})])
 def test_names_apart_are_matched_further_off_in_float16(dtype: Any, found: dict[str, str]) -> None:
+    """But for the last output, which is what a network is for: it is compared, whatever it is."""
     y, z, other = np.random.default_rng(0).normal(size=(3, 4, 5)).astype(np.float32)
     there = {"p": (1.01 * z).astype(dtype), "q": (1.01 * y).astype(dtype), "r": other.astype(dtype)}
     assert match({"a": y, "b": z}, there) == found

@@ -115,6 +115,8 @@ def _told(args: argparse.Namespace, found: Comparison) -> int:
     write_page(args.html, lambda: comparison_page(args.model, found))
     for own, there in found.matched.items():
         note(f"{own} is compared with {there}")
+    if found.unmatched:
+        note(f"not recorded on the other side: {', '.join(found.unmatched)}")
     if args.json:
         print(json_line(_plain(found)))
     else:
@@ -171,6 +173,7 @@ def _plain(found: Comparison) -> dict[str, Any]:
         "undetectable": [{"node": node, "cause": cause} for node, cause in found.undetectable],
         "nodes": [{**asdict(each), "verdict": each.verdict} for each in found.nodes],
         "matched": dict(found.matched),
+        "unmatched": list(found.unmatched),
     }
 
 

@@ -67,6 +67,8 @@ class Comparison:
         In the order of the network.
     matched : dict of str to str
         What each output is called in the other run, where that is not its own name.
+    unmatched : tuple of str
+        Outputs of the network that the other run has not: nothing is said of them but through those behind them.
     faults : tuple of Fault
         Every node with a fault of its own, in the order of the network.
     walk : Walk
@@ -79,6 +81,7 @@ class Comparison:
     fix: str | None
     nodes: tuple[NodeDifference, ...]
     matched: Mapping[str, str]
+    unmatched: tuple[str, ...]
     faults: tuple[Fault, ...]
     walk: Walk = field(repr=False, compare=False)
 
@@ -130,6 +133,8 @@ def compare(model: Model, other: Model | Run, x: Array | Mapping[str, Array] | N
     else:
         run = run_model(other, excite(model) if x is None else x, "the other")
     run = numbers(run, {node.name for node in model.nodes})
+    if any(len(array) == 0 for array in run.inputs.values()):
+        raise NumjazError(f"{run.name}: holds no windows")
     own = run_model(model, run.inputs)
     matched = match(own.outputs, run.outputs)
     if not matched:
@@ -145,6 +150,7 @@ def compare(model: Model, other: Model | Run, x: Array | Mapping[str, Array] | N
         first.fix,
         tuple(seen.found.values()),
         {name: there for name, there in matched.items() if name != there},
+        tuple(name for name in own.outputs if name not in matched and name not in model.inputs),
         faults,
         seen,
     )

@@ -112,14 +112,19 @@ def _constants(site: Site) -> Iterator[Edit]:
     columns = _Columns(site)
     root, _ = columns.roots(0.0)
     with np.errstate(all="ignore"):
-        epsilon = float(np.nanmedian(root**2 - columns.variance))
-        ratio = float(np.nanmedian((root**2 - layer.epsilon) / columns.variance))
+        epsilon = _median(root**2 - columns.variance)
+        ratio = _median((root**2 - layer.epsilon) / columns.variance)
     for digits in DIGITS if 0 < epsilon < 1 else ():
         typed = float(f"{epsilon:.{digits - 1}e}")
         if typed != layer.epsilon:
             cause, fix = f"epsilon {typed:g}, not {layer.epsilon:g}", f"use epsilon={layer.epsilon:g}"
             yield Edit(cause, fix, "epsilon", replace(layer, epsilon=typed), site.params)
     yield from _unbiased(site, columns.variance, ratio)
+
+
+def _median(numbers: Array) -> float:
+    finite = numbers[np.isfinite(numbers)]
+    return float(np.median(finite)) if finite.size else 0.0
 
 
 def _statistics(site: Site, error: float) -> Iterator[Edit]:

@@ -32,7 +32,15 @@ def match(own: Mapping[str, Array], other: Mapping[str, Array]) -> dict[str, str
         for name in rest:
             near = [long for long in there if long not in found.values() and _near(own[name], other[long])]
             found |= {name: near[0]} if near else {}
+        found |= _ends(own, other, found)
     return {name: found[name] for name in own if name in found}
+
+
+def _ends(own: Mapping[str, Array], other: Mapping[str, Array], found: Mapping[str, str]) -> dict[str, str]:
+    """The last output of each, where both have no other yet: what a network makes is never left out."""
+    (mine, theirs) = (list(run)[-1] for run in (own, other))
+    free = mine not in found and theirs not in found.values()
+    return {mine: theirs} if free and _place(own[mine]) == _place(other[theirs]) else {}
 
 
 def _tail(long: str, name: str) -> bool:
