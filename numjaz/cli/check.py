@@ -149,8 +149,7 @@ def _text(found: Comparison) -> str:
     text = table(titles, rows, right=(1, 2, 3, 4, 5))
     first = found.first
     if first is None:
-        hidden = [f"\nwould not show with these inputs: {node}: {cause}" for node, cause in found.undetectable]
-        return f"{text}\nthe two agree: rounding explains every difference{''.join(hidden)}"
+        return "\n".join([text, *_hidden(found), "the two agree: rounding explains every difference"])
     place = ", ".join(f"{axis} {k}" for axis, k in zip(("window", "time", "channel"), first.where, strict=False))
     lines = [text, f"the two part in {parted(first)}{', at ' + place if place else ''}"]
     for fault in found.faults:
@@ -160,6 +159,16 @@ def _text(found: Comparison) -> str:
         lines += [f"or, as these inputs do not tell: {other}" for other in fault.others]
         lines.append(f"evidence: {fault.evidence}; confidence {fault.confidence:.2g}")
     return "\n".join(lines)
+
+
+def _hidden(found: Comparison) -> list[str]:
+    """Known faults that would be rounding for these inputs, and where."""
+    nodes: dict[str, list[str]] = {}
+    for node, cause in found.undetectable:
+        nodes.setdefault(cause, []).append(node)
+    return [
+        f"these inputs would not show: {cause} ({shortened(', '.join(where), 40, 0)})" for cause, where in nodes.items()
+    ]
 
 
 def _plain(found: Comparison) -> dict[str, Any]:

@@ -269,7 +269,7 @@ def readme(kind: str) -> list[str]:
 
 def masked(line: str) -> str:
     """A line of a table or verdict without what rounding and a processor make of it."""
-    return re.sub(r"\d\.\d+e[+-]\d+|at window .*", "#", " ".join(line.split()))
+    return re.sub(r"\d[\d.]*e[+-]\d+|at window .*|(?<= )[\d,.]+(?= )", "#", " ".join(line.split()))
 
 
 def is_told(told: str, block: str) -> None:
