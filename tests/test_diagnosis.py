@@ -11,7 +11,7 @@ import pytest
 
 from numjaz import Model, Node
 from numjaz.compare.divergence import Comparison, compare, excite
-from numjaz.compare.estimated_faults import is_stale
+from numjaz.compare.faults.estimated import is_stale
 from numjaz.compare.runs import Run, run_model
 from numjaz.layers import (
     GRU,

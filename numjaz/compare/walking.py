@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from numjaz.compare.differences import NodeDifference, difference, unlike
-from numjaz.compare.edits import Site
+from numjaz.compare.faults.edit import Site
 from numjaz.compare.isolated import alone, largest_windows, likely
 from numjaz.compare.matching import laid_out
 from numjaz.compare.precision import coarsest, held_in

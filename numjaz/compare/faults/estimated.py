@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from numjaz.compare.edits import Edit, Site
-from numjaz.compare.solved_recurrences import begun_elsewhere, solved_recurrence
+from numjaz.compare.faults.edit import Edit, Site
+from numjaz.compare.faults.solved import begun_elsewhere, solved_recurrence
 from numjaz.layers import Array, BatchNormalization, Conv1D, Dense, DepthwiseConv1D, Recurrent
 from numjaz.layers.base import Arrays
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numjaz.compare.edits import Edit, Site
+from numjaz.compare.faults.edit import Edit, Site
 
 
 def attention_faults(site: Site) -> Iterator[Edit]:

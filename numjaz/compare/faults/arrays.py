@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from numjaz.compare.edits import Edit, Site
+from numjaz.compare.faults.edit import Edit, Site
 from numjaz.layers import Array
 
 DTYPES = ("float16", "bfloat16")

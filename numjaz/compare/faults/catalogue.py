@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from numjaz.compare.activation_faults import activation_faults, added_faults, slope_faults, softmax_faults
-from numjaz.compare.array_faults import array_faults
-from numjaz.compare.attention_faults import attention_faults
-from numjaz.compare.convolution_faults import convolution_faults, pooling_faults
-from numjaz.compare.edits import Edit, Site
-from numjaz.compare.input_faults import input_faults, merge_faults, missing_layer, shape_faults
-from numjaz.compare.normalization_faults import normalization_faults, standardization_faults
-from numjaz.compare.recurrent_faults import cell_faults
+from numjaz.compare.faults.activations import activation_faults, added_faults, slope_faults, softmax_faults
+from numjaz.compare.faults.arrays import array_faults
+from numjaz.compare.faults.attention import attention_faults
+from numjaz.compare.faults.convolutions import convolution_faults, pooling_faults
+from numjaz.compare.faults.edit import Edit, Site
+from numjaz.compare.faults.inputs import input_faults, merge_faults, missing_layer, shape_faults
+from numjaz.compare.faults.normalizations import normalization_faults, standardization_faults
+from numjaz.compare.faults.recurrences import cell_faults
 from numjaz.layers import (
     ELU,
     Activation,

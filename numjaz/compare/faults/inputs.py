@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import permutations
 
-from numjaz.compare.edits import Edit, Site
+from numjaz.compare.faults.edit import Edit, Site
 from numjaz.layers import (
     Activation,
     Add,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from numjaz.compare.edits import Edit, Site
+from numjaz.compare.faults.edit import Edit, Site
 from numjaz.layers import GRU, LSTM, Array
 from numjaz.layers.base import Arrays
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numjaz.compare.edits import Edit, Site
+from numjaz.compare.faults.edit import Edit, Site
 from numjaz.layers import Activation, Array, BatchNormalization, LayerNormalization, Normalization
 
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 1e-2, 1e-4, 0.0)

@@ -7,8 +7,8 @@ from dataclasses import fields
 
 import numpy as np
 
-from numjaz.compare.edits import Edit, Site
-from numjaz.compare.estimated_faults import other_values
+from numjaz.compare.faults.edit import Edit, Site
+from numjaz.compare.faults.estimated import other_values
 from numjaz.layers import Layer
 from numjaz.layers.base import Parameters
 

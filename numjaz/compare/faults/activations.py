@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numjaz.compare.edits import Edit, Site, Step
+from numjaz.compare.faults.edit import Edit, Site, Step
 from numjaz.layers import ACTIVATIONS, ELU, Activation, Array, Layer, ReLU, Softmax
 from numjaz.layers.functions import softmax
 
