@@ -25,8 +25,9 @@ TINY = {UNITS["float64"]: 2.0**-1022, UNITS["float32"]: 2.0**-126, UNITS["float1
 """By unit, what underflows: numbers below may lose their digits, or be taken for zero."""
 DTYPES = {UNITS["float64"]: np.float32, UNITS["float32"]: np.float32, UNITS["float16"]: np.float16}
 """By unit, what constants of a layer are kept in, at worst."""
-LOGISTIC = 4.0
-"""Of `unit`, however small the value: ONNX Runtime's sigmoid ends at -18, its recurrent layers' tanh is alike."""
+LOGISTIC = {UNITS["float64"]: 4.0, UNITS["float32"]: 4.0, UNITS["float16"]: 0.0}
+"""By unit, how many of them however small the value: ONNX Runtime's sigmoid ends at -18, its recurrent layers' tanh is
+alike; in float32, from which float16 is rounded."""
 USUAL = 2.0
 """Of `unit`: what functions mostly err by."""
 FUNCTION = {UNITS["float64"]: 16.0, UNITS["float32"]: 16.0, UNITS["float16"]: 4.0}
@@ -86,7 +87,7 @@ class Rounded(np.ndarray[Any, np.dtype[np.complex128]]):
             if name == "add" and all(isinstance(x, Rounded) for x in inputs):
                 error = error + _begun_with(*values, *errors)
             if name == "divide" and not isinstance(inputs[0], Rounded) and not current().expected:
-                error = error + LOGISTIC * current().unit  # 1 / (1 + exp(-x)): a function of its own
+                error = error + LOGISTIC[current().unit] * current().unit  # 1 / (1 + exp(-x)): a function of its own
         made = rounded(value, error)
         if out is not None:
             out[0][...] = made
@@ -306,7 +307,7 @@ def _less_one(a: Array, da: Array) -> Parts:
 def _tangent(a: Array, da: Array) -> Parts:
     """`tanh`, whose small values some frameworks take from a sigmoid's."""
     value, error = _function(np.tanh, lambda a, da: 1 - np.tanh(np.maximum(np.abs(a) - da, 0)) ** 2)(a, da)
-    return value, error if current().expected else error + LOGISTIC * current().unit
+    return value, error if current().expected else error + LOGISTIC[current().unit] * current().unit
 
 
 def _normal(a: Array, da: Array) -> Parts:
