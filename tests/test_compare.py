@@ -180,12 +180,15 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         assert {"name", "max_abs", "bound", "inherited"} <= set(held["nodes"][0])
     x = np.random.default_rng(0).normal(size=(2, 50, 3)).astype(np.float32)
     np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "ints.npy", np.arange(3))
     assert main(["check", right, right, "--input", str(tmp_path / "x.npy")]) == 0
     for arguments, said in (
         ([right, "--input", "x.npy"], "--input and --html go with two networks"),
         ([right, str(tmp_path / "run.npz"), "--input", "x.npy"], "is a recording"),
-        ([right, right, "--input", right], "holds no array of float32"),
+        ([right, right, "--input", str(tmp_path / "ints.npy")], "holds no array of float32"),
         ([right, right, "--input", "nothere.npy"], "not readable as .npy"),
+        ([right, right, "--input", "walk.csv"], "the network does not say what it expects of a recording"),
+        (["jazbat-watch-3d-activity", right, "--input", "nothere.csv"], "nothere.csv"),
         ([right, str(tmp_path / "nothere.npz")], "nothere.npz"),
         ([right, "jazbat-watch-1d-activity"], "features"),
     ):
@@ -194,3 +197,15 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert said in error
+
+
+def test_a_recording_as_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its windows, cut as the network asks; 9.81 m/s^2 along one axis."""
+    rows = [f"{k / 20},{np.sin(k / 3):.4f},{np.cos(k / 5):.4f},9.81" for k in range(600)]
+    (tmp_path / "walk.csv").write_text("\n".join(["time_s,ax,ay,az", *rows]), encoding="utf-8")
+    name = "jazbat-watch-3d-activity"
+    assert main(["check", name, name, "--input", str(tmp_path / "walk.csv"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["agree"]
+    (tmp_path / "walk.csv").write_text("\n".join(["time_s,ax,ay,az", *rows[:30]]), encoding="utf-8")
+    assert main(["check", name, name, "--input", str(tmp_path / "walk.csv")]) == 2
+    assert "holds no window of 256 samples" in capsys.readouterr().err

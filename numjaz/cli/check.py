@@ -25,7 +25,9 @@ from numjaz.errors import NumjazError, printable
 from numjaz.formats.description import by_name, golden_error
 from numjaz.model import Model
 from numjaz.report import shortened, table
+from numjaz.signal import read_recording, windows
 
+READ = 64  # windows of a recording
 MANY = 1e6  # units in the last place, from which their number is only told roughly
 TOLERANCE = 1e-5  # of the largest output: float32 rounding is some 1e-7
 
@@ -46,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--factory", metavar="MODULE:FUNCTION", default="", help="what makes the torch module of a state dict"
     )
     parser.add_argument(
-        "--input", metavar="FILE.npy", help="windows (N, T, F) to run both on (default: made, to excite every unit)"
+        "--input",
+        metavar="FILE",
+        help="windows (N, T, F) in .npy to run both on, or a recording (default: made, to excite every unit)",
     )
     parser.add_argument("--html", metavar="FILE", help="write a report too: one HTML file that needs nothing else")
     parser.add_argument("--json", action="store_true", help="one JSON object")
@@ -78,7 +82,8 @@ def _beside(args: argparse.Namespace) -> Comparison:
         raise NumjazError(f"--input: {recorded[0]} is a recording, with inputs of its own")
     if args.model in recorded:
         return compare(args.model, args.other if args.other in recorded else load_file(args, args.other))
-    return compare(load_file(args, args.model), args.other, _windows(args.input) if args.input else None)
+    model = load_file(args, args.model)
+    return compare(model, args.other, _windows(args.input, model) if args.input else None)
 
 
 def _served(args: argparse.Namespace) -> Comparison:
@@ -89,7 +94,7 @@ def _served(args: argparse.Namespace) -> Comparison:
 
     model = _network(args)
     dtype = dtype_there(model)
-    given = {model.inputs[0]: _windows(args.input)} if args.input else excite(model)
+    given = {model.inputs[0]: _windows(args.input, model)} if args.input else excite(model)
     if any(array.dtype != dtype for array in given.values()) and args.input:
         note(f"--input {args.input}: run as {dtype}, in which {args.framework} has the network")
     given = {name: array.astype(dtype) for name, array in given.items()}
@@ -124,7 +129,17 @@ def _told(args: argparse.Namespace, found: Comparison) -> int:
     return 0 if found.agree else 1
 
 
-def _windows(path: str) -> Any:
+def _windows(path: str, model: Model) -> Any:
+    """Windows as they are, or the first of a recording."""
+    if not path.endswith(".npy"):
+        if model.contract is None:
+            raise NumjazError(
+                f"--input {path}: the network does not say what it expects of a recording; give windows in .npy"
+            )
+        batch = next(iter(windows(read_recording(path), model.contract).batches(READ)), None)
+        if batch is None:
+            raise NumjazError(f"--input {path}: holds no window of {model.contract.window} samples")
+        return batch.x
     try:
         x = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
