@@ -17,9 +17,11 @@ def array_faults(site: Site) -> Iterator[Edit]:
     """What each array of a layer may have."""
     for name, array in site.params.items():
         if "bias" in name or name == "beta":
-            yield _edit(site, name, f"{name} forgotten", f"add {name}", np.zeros_like(array), kind="bias")
+            yield _edit(
+                site, name, f"{name} forgotten", f"add {name}: y = y + {name}", np.zeros_like(array), kind="bias"
+            )
         if name == "bias" and not hasattr(site.layer, "return_sequences"):
-            fix = "add the bias once"
+            fix = "add the bias once: y = y + bias"
             yield _edit(site, name, "bias added twice", fix, 2 * array, kind="bias")
         if name.rpartition("/")[2] in KERNELS:
             yield from _ordered(site, name, array)
@@ -34,10 +36,16 @@ def _edit(site: Site, name: str, cause: str, fix: str, array: Array, kind: str =
 def _ordered(site: Site, name: str, array: Array) -> Iterator[Edit]:
     """A kernel whose numbers stand in another order."""
     if array.ndim >= 2 and array.shape[-1] == array.shape[-2]:
-        yield _edit(site, name, f"{name} transposed", f"transpose {name}", np.swapaxes(array, -1, -2))
+        yield _edit(
+            site,
+            name,
+            f"{name} transposed",
+            f"transpose {name}: {name} = {name}.swapaxes(-1, -2)",
+            np.swapaxes(array, -1, -2),
+        )
     if array.ndim >= 2 and array.shape[0] > 1:
         axis = "in time" if array.ndim == 3 and "kernel" in name and "/" not in name else "along its first axis"
-        yield _edit(site, name, f"{name} reversed", f"turn {name} round {axis}", array[::-1])
+        yield _edit(site, name, f"{name} reversed", f"turn {name} round {axis}: {name} = {name}[::-1]", array[::-1])
     if array.ndim < 2:
         return
     # The same numbers in memory, read in the other's shape: (out, in, k) as (k, in, out), and the other way.
@@ -48,7 +56,7 @@ def _ordered(site: Site, name: str, array: Array) -> Iterator[Edit]:
         (read, f"{name} reshaped, not transposed, from the other side's order"),
     ):
         if not np.array_equal(other, array):
-            yield _edit(site, name, cause, f"transpose {name}; a reshape keeps the order in memory", other)
+            yield _edit(site, name, cause, f"transpose {name}, a reshape keeps the order in memory: {name}.T", other)
     if array.ndim == 2:
         yield from _flattened(site, name, array)
 
@@ -60,7 +68,7 @@ def _flattened(site: Site, name: str, array: Array) -> Iterator[Edit]:
         if name == "kernel" and rows % channels == 0 and site.inputs[0].ndim == 2:
             order = np.arange(rows).reshape(-1, channels).T.ravel()
             cause = f"rows of {name} in the order of channels before time, {channels} of {rows // channels}"
-            fix = "reorder the rows: time before channels"
+            fix = f"reorder the rows, time before channels: {name}.reshape({channels}, -1, units).swapaxes(0, 1)"
             for moved in (array[order], array[np.argsort(order)]):
                 yield _edit(site, name, cause, fix, moved)
 
@@ -70,7 +78,7 @@ def _precision(site: Site) -> Iterator[Edit]:
         rounded = {name: _cast(array, dtype) for name, array in site.params.items()}
         moved = [name for name, array in site.params.items() if not np.array_equal(rounded[name], array)]
         if moved:
-            fix = "store the weights in float32"
+            fix = "store the weights in float32: astype(np.float32) from the original"
             yield Edit(f"weights in {dtype}", fix, "precision", site.layer, rounded)
         for name in moved if len(moved) > 1 else ():
             arrays = {**site.params, name: rounded[name]}

@@ -29,13 +29,13 @@ def convolution_faults(site: Site) -> Iterator[Edit]:
     params = site.params
     yield from _padded(site, layer.span)
     if layer.dilation > 1:
-        fix = f"use dilation {layer.dilation}"
+        fix = f"use dilation={layer.dilation}"
         yield Edit("dilation ignored", fix, "dilation", replace(layer, dilation=1), params)
-        taken = f"use dilation {layer.dilation}, strides 1"
+        taken = f"use dilation={layer.dilation}, strides=1"
         strided = replace(layer, dilation=1, strides=layer.dilation)
         yield Edit("dilation taken for strides", taken, "dilation", strided, params)
     if layer.strides > 1:
-        fix = f"use strides {layer.strides}"
+        fix = f"use strides={layer.strides}"
         yield Edit("strides ignored", fix, "strides", replace(layer, strides=1), params)
         dilated = replace(layer, dilation=layer.strides, strides=1)
         yield Edit("strides taken for dilation", fix, "strides", dilated, params)
@@ -78,9 +78,9 @@ def _padded(site: Site, span: int) -> Iterator[Edit]:
         asked.pop(own, None)
     bare = replace(layer, padding="valid")
     for (before, behind), where in asked.items():
-        fix = f"put {own[0]} zeros before and {own[1]} behind"
+        fix = f"put {own[0]} zeros before and {own[1]} behind: F.pad(x, ({own[0]}, {own[1]}))"
         if pooling and where == "counted into the mean":
-            fix = "divide by the samples that are there"
+            fix = "divide by the samples that are there: count_include_pad=False"
         around = ZeroPadding1D(before, behind)
         yield Edit(f"padding {before}+{behind}: zeros {where}", fix, "padding", bare, site.params, before=around)
 
@@ -136,5 +136,5 @@ def pooling_faults(site: Site) -> Iterator[Edit]:
         return
     yield from _padded(site, layer.pool_size)
     if layer._strides != 1:
-        fix = f"use strides {layer._strides}"
+        fix = f"use strides={layer._strides}"
         yield Edit("strides ignored", fix, "strides", replace(layer, strides=1), {})

@@ -59,7 +59,11 @@ def input_faults(site: Site) -> Iterator[Edit]:
             yield edit(cause, "give the channels in their order", given=_channels(order))
     if x.shape[2] > 1:
         cause = "input reshaped, not transposed"
-        yield edit(cause, "exchange the axes; a reshape keeps the order in memory", given=lambda i: (_reread(i[0]),))
+        yield edit(
+            cause,
+            "exchange the axes, a reshape keeps the order in memory: x.swapaxes(1, 2)",
+            given=lambda i: (_reread(i[0]),),
+        )
     yield edit("input turned round in time", "give the samples in their order", given=lambda i: (i[0][:, ::-1],))
 
 
@@ -74,7 +78,7 @@ def shape_faults(site: Site) -> Iterator[Edit]:
     layer, x = site.layer, site.inputs[0]
     if isinstance(layer, (Flatten, Reshape)) and x.ndim == 3:
         cause = "flattened with channels before time, where numjaz and Keras have time before channels"
-        fix = "exchange the two axes before flattening"
+        fix = "exchange the two axes before flattening: x.swapaxes(1, 2).reshape(len(x), -1)"
         yield Edit(cause, fix, "order", layer, {}, before=Permute((2, 1)))
     if isinstance(layer, Reshape) and len(layer.target) == 2:
         turned = replace(layer, target=layer.target[::-1])

@@ -26,7 +26,7 @@ def normalization_faults(site: Site) -> Iterator[Edit]:
     yield from _swapped(site, "gamma", "beta")
     if "gamma" in site.params:
         plain = {**site.params, "gamma": np.ones_like(site.params["gamma"])}
-        yield Edit("gamma forgotten", "multiply by gamma", "gamma", layer, plain)
+        yield Edit("gamma forgotten", "multiply by gamma: y = y * gamma", "gamma", layer, plain)
     if isinstance(layer, BatchNormalization):
         yield from _statistics(site)
         yield from _placed(site)
@@ -39,7 +39,13 @@ def _swapped(site: Site, one: str, other: str) -> Iterator[Edit]:
         moved = {**site.params, one: site.params[other], other: site.params[one]}
         if one == "moving_mean":
             moved[other] = np.abs(moved[other])
-        yield Edit(f"{one} and {other} swapped", f"exchange {one} and {other}", one, site.layer, moved)
+        yield Edit(
+            f"{one} and {other} swapped",
+            f"exchange {one} and {other}: {one}, {other} = {other}, {one}",
+            one,
+            site.layer,
+            moved,
+        )
 
 
 def _statistics(site: Site) -> Iterator[Edit]:
@@ -51,12 +57,20 @@ def _statistics(site: Site) -> Iterator[Edit]:
         return Edit(cause, fix, name, layer, {**params, name: array})
 
     yield edit(
-        "variance taken for a deviation", "take the root of the variance", "moving_variance", variance * variance
+        "variance taken for a deviation",
+        "take the root of the variance: np.sqrt(variance + epsilon)",
+        "moving_variance",
+        variance * variance,
     )
-    yield edit("deviation taken for a variance", "square the deviation", "moving_variance", np.sqrt(variance))
-    yield edit("moving_mean forgotten", "take off the moving mean", "moving_mean", np.zeros_like(mean))
-    yield edit("moving_mean added", "take off the moving mean", "moving_mean", -mean)
-    fix = "divide by the root of the moving variance"
+    yield edit(
+        "deviation taken for a variance",
+        "square the deviation: variance = deviation ** 2",
+        "moving_variance",
+        np.sqrt(variance),
+    )
+    yield edit("moving_mean forgotten", "take off the moving mean: x - moving_mean", "moving_mean", np.zeros_like(mean))
+    yield edit("moving_mean added", "take off the moving mean: x - moving_mean", "moving_mean", -mean)
+    fix = "divide by the root of the moving variance: / np.sqrt(moving_variance + epsilon)"
     yield edit("moving_variance forgotten", fix, "moving_variance", np.ones_like(variance))
     yield from _of_the_batch(site, site.inputs[0].real.astype(np.float64))
 
@@ -76,7 +90,7 @@ def _of_the_batch(site: Site, x: Array) -> Iterator[Edit]:
             "moving_variance": form + 2j * error * (x * x).mean(axes),
         }
         cause = f"statistics of the batch{of}, not the moving ones"
-        yield Edit(cause, "call it in inference mode", "moving_mean", layer, there)
+        yield Edit(cause, "call it in inference mode: model.eval(), or training=False", "moving_mean", layer, there)
 
 
 def _placed(site: Site) -> Iterator[Edit]:
@@ -84,13 +98,13 @@ def _placed(site: Site) -> Iterator[Edit]:
     if site.raw and site.activations[0] != "linear":
         own = Activation(site.activations[0])
         cause = f"batch norm before the activation ({own.activation}), not after it"
-        fix = "apply the activation first"
+        fix = f"apply the activation first: y = batch_norm({own.activation}(x))"
         yield Edit(cause, fix, "place", site.layer, site.params, after=own, raw=True)
         cause = f"the activation before it ({own.activation}) forgotten"
         yield Edit(cause, fix, "place", site.layer, site.params, raw=True)
     for name in AFTER:
         cause = f"batch norm after the activation ({name}), not before it"
-        fix = "apply the activation afterwards"
+        fix = f"apply the activation afterwards: y = {name}(batch_norm(x))"
         yield Edit(cause, fix, "place", site.layer, site.params, before=Activation(name), rare=True)
 
 
@@ -103,7 +117,7 @@ def _axes(site: Site) -> Iterator[Edit]:
     share = (count - 1) / count
     if "gamma" in params and count > 1:  # g x / sqrt(v n/(n-1) + e) is g sqrt(s) x / sqrt(v + e s), s = (n-1)/n
         arrays = {**params, "gamma": params["gamma"] * np.sqrt(share)}
-        fix = "divide by n, not by n - 1"
+        fix = "divide by n, not by n - 1: x.var(unbiased=False)"
         yield Edit("unbiased variance", fix, "variance", replace(layer, epsilon=layer.epsilon * share), arrays)
     plain = replace(layer, scale=False, center=False)
     for axes in ((1,), (1, 2), (2,)):
@@ -130,8 +144,16 @@ def standardization_faults(site: Site) -> Iterator[Edit]:
     if layer.mean is None:
         mean, variance = site.params["mean"], site.params["variance"]
         for cause, fix, arrays in (
-            ("variance taken for a deviation", "take the root of the variance", {"variance": variance * variance}),
-            ("deviation taken for a variance", "square the deviation", {"variance": np.sqrt(variance)}),
+            (
+                "variance taken for a deviation",
+                "take the root of the variance: np.sqrt(variance + epsilon)",
+                {"variance": variance * variance},
+            ),
+            (
+                "deviation taken for a variance",
+                "square the deviation: variance = deviation ** 2",
+                {"variance": np.sqrt(variance)},
+            ),
             ("mean forgotten", "take off the mean", {"mean": np.zeros_like(mean)}),
             ("variance forgotten", "divide by the root of the variance", {"variance": np.ones_like(variance)}),
         ):

@@ -34,15 +34,22 @@ def _gates(site: Site) -> Iterator[Edit]:
         if list(order) == sorted(order):
             continue
         cause = f"gate order {''.join(letters[k] for k in order)}, not {letters}"
+        back = f"np.concatenate([np.split(a, {len(letters)}, -1)[k] for k in {list(np.argsort(order))}], -1)"
         moved = {name: _columns(array, order, layer.units) for name, array in site.params.items()}
-        yield Edit(cause, f"reorder its gates to {letters}", "gates", layer, moved)
+        yield Edit(cause, f"reorder its gates to {letters}: a = {back}", "gates", layer, moved)
         for name, array in moved.items():
             one = {**site.params, name: array}
-            fix, rare = f"reorder the gates of {name} to {letters}", len(letters) > FEW
+            fix, rare = f"reorder the gates of {name} to {letters}: a = {back}", len(letters) > FEW
             yield Edit(f"{cause}, in {name}", fix, "gates", layer, one, rare=rare)
     if letters == "zrh":
         turned = {name: _with(a, slice(0, layer.units), -a[..., : layer.units]) for name, a in site.params.items()}
-        yield Edit("update gate the other way round", "the state is kept where z is 1", "gates", layer, turned)
+        yield Edit(
+            "update gate the other way round",
+            "the state is kept where z is 1: h = z * h + (1 - z) * n",
+            "gates",
+            layer,
+            turned,
+        )
 
 
 def _columns(array: Array, order: tuple[int, ...], units: int) -> Array:
@@ -62,12 +69,16 @@ def _biases(site: Site) -> Iterator[Edit]:
     def edit(cause: str, fix: str, array: Array) -> Edit:
         return Edit(cause, fix, "bias", layer, {**site.params, "bias": array})
 
-    yield edit("bias added twice", "add the bias once: the other side has two, one of them zero", 2 * bias)
+    yield edit("bias added twice", "add the bias once, where the other side has two: bias_hh = 0", 2 * bias)
     if isinstance(layer, LSTM):
         forget = slice(units, 2 * units)
         more, less = (_with(bias, forget, bias[forget] + one) for one in (1, -1))
-        yield edit("forget gate's 1 added twice", "the stored bias holds the 1 that it began with", more)
-        yield edit("forget gate's 1 taken off", "the stored bias holds the 1 that it began with", less)
+        yield edit(
+            "forget gate's 1 added twice", "the stored bias holds the 1 that it began with: add nothing to it", more
+        )
+        yield edit(
+            "forget gate's 1 taken off", "the stored bias holds the 1 that it began with: add nothing to it", less
+        )
     if not isinstance(layer, GRU):
         return
     if not layer.reset_after:
@@ -78,20 +89,24 @@ def _biases(site: Site) -> Iterator[Edit]:
     none, both = np.zeros_like(bias[0]), bias[0] + bias[1]
     before = replace(layer, reset_after=False)
     yield Edit("reset before the product", "use reset_after=True", "reset", before, {**site.params, "bias": both})
-    fix = "use reset_after=True, and add the second bias, row 1 of bias"
+    fix = "use reset_after=True, and add the second bias: b_recurrent = bias[1]"
     cause = "reset before the product and recurrent bias forgotten"
     yield Edit(cause, fix, "reset", before, {**site.params, "bias": bias[0]}, rare=True)
-    yield edit("recurrent bias forgotten", "add the second bias, row 1 of bias", np.stack([bias[0], none]))
-    yield edit("input bias forgotten", "add the first bias, row 0 of bias", np.stack([none, bias[1]]))
-    yield edit("biases summed", "keep two biases: the second acts within the reset", np.stack([both, none]))
-    yield edit("biases swapped", "row 0 is the input's bias, row 1 the state's", bias[::-1])
+    yield edit("recurrent bias forgotten", "add the second bias: b_recurrent = bias[1]", np.stack([bias[0], none]))
+    yield edit("input bias forgotten", "add the first bias: b_input = bias[0]", np.stack([none, bias[1]]))
+    yield edit(
+        "biases summed",
+        "keep two biases, the second within the reset: n = tanh(x W + bias[0] + r * (h U + bias[1]))",
+        np.stack([both, none]),
+    )
+    yield edit("biases swapped", "row 0 is the input's bias, row 1 the state's: bias = bias[::-1]", bias[::-1])
 
 
 def _kernels(site: Site) -> Iterator[Edit]:
     layer: Any = site.layer
     array, gates = site.params["recurrent_kernel"], layer.GATES
     turned = np.concatenate([part.T for part in np.split(array, gates, axis=1)], axis=1)
-    fix = "transpose recurrent_kernel, gate by gate"
+    fix = f"transpose it gate by gate: U = np.concatenate([u.T for u in np.split(U, {gates}, 1)], 1)"
     yield Edit(
         "recurrent_kernel transposed", fix, "recurrent_kernel", layer, {**site.params, "recurrent_kernel": turned}
     )
@@ -105,24 +120,31 @@ def _states(site: Site) -> Iterator[Edit]:
             start = np.ones((len(inputs[0]), layer.units), inputs[0].dtype)
             return (*inputs, *(start,) * layer.STATES)
 
-        yield Edit("initial state of ones", "begin with a state of zeros", "state", layer, site.params, given=ones)
+        yield Edit(
+            "initial state of ones",
+            "begin with a state of zeros: h = np.zeros((batch, units))",
+            "state",
+            layer,
+            site.params,
+            given=ones,
+        )
     if not layer.return_sequences:
         yield Edit(
             "first step, not last state",
-            "take the last step of those that the layer read",
+            "take the last step of those that the layer read: y = y[:, -1]",
             "state",
             layer,
             site.params,
             given=lambda inputs: (inputs[0][:, :1] if not layer.go_backwards else inputs[0][:, -1:], *inputs[1:]),
         )
     else:
-        fix = "turn the outputs round: they stand in the order of reading"
+        fix = "turn the outputs round, they stand in the order of reading: y = y[:, ::-1]"
         yield Edit("output in the other order of time", fix, "time", layer, site.params, undo=turned_round, rare=True)
     given = Edit("", "", "time", layer, site.params, given=lambda inputs: (inputs[0][:, ::-1], *inputs[1:]), rare=True)
-    yield replace(given, cause="read in the other direction", fix="read the sequence in its direction")
+    yield replace(given, cause="read in the other direction", fix="read the sequence in its direction: x = x[:, ::-1]")
     if layer.return_sequences:
         cause = "read in the other direction, and its output turned round"
-        yield replace(given, cause=cause, fix="read the sequence in its direction", undo=turned_round)
+        yield replace(given, cause=cause, fix="read the sequence in its direction: x = x[:, ::-1]", undo=turned_round)
 
 
 def turned_round(arrays: Arrays) -> Arrays:
@@ -133,7 +155,7 @@ def turned_round(arrays: Arrays) -> Arrays:
 def direction_faults(site: Site, opposite: dict[str, Array], side: str) -> Iterator[Edit]:
     """What one direction of two may have besides; a backward one is given its sequence turned round."""
     if {n: a.shape for n, a in opposite.items()} == {n: a.shape for n, a in site.params.items()}:
-        fix = "exchange forward and backward weights"
+        fix = "exchange forward and backward weights: forward, backward = backward, forward"
         yield Edit("directions swapped", fix, "directions", site.layer, opposite)
     if side == "backward":
         for edit in _states(site):
@@ -144,8 +166,8 @@ def direction_faults(site: Site, opposite: dict[str, Array], side: str) -> Itera
                 "read in the other direction, and its output turned round": "backward layer reads forward",
             }.get(edit.cause)
             fix = {
-                "last step, not last state": "take the backward layer's last state: that of the first sample",
-                "backward output not turned back": "turn the backward layer's output round in time",
-            }.get(cause or "", "give the sequence to it turned round")
+                "last step, not last state": "take the last state, of the first sample: y_backward[:, 0]",
+                "backward output not turned back": "turn the backward layer's output round in time: y = y[:, ::-1]",
+            }.get(cause or "", "give the sequence to it turned round: x[:, ::-1]")
             if cause:
                 yield replace(edit, cause=cause, fix=fix, rare=False)
