@@ -106,7 +106,6 @@ def test_the_command_takes_a_recording_on_either_side(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(folder)
-    RIGHT.save(folder / "weights.safetensors")
     for arguments, code in (
         (["right.npz", "right-run.npz"], 0),
         (["right-run.npz", "right.npz"], 0),

@@ -175,7 +175,7 @@ class Walk:
         found = []
         for name in reversed(names):
             place = self.places[name]
-            inputs = tuple(self._held[source] for source in place.sources)
+            inputs = tuple(held_in(self._dtype, self._held[source]) for source in place.sources)
             pairs = [self._before_activation(source) for source in place.sources]
             site = Site(
                 place.node.layer,

@@ -16,6 +16,7 @@ from tensor_attacks import ATTACKS
 from tensor_builders import table, tensor, torch_file
 
 import numjaz
+from numjaz.formats.tensor_files import open_tensors
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "wait4"), reason="measuring a child's memory needs wait4")
 SEEN: list[tuple[str, Any]] | None = None
@@ -43,7 +44,7 @@ def test_hostile_files(tmp_path: Path, name: str) -> None:
 def test_the_sound_file_is_read(tmp_path: Path) -> None:
     """What the attacks change is refused for what they changed."""
     torch_file(tmp_path / "m.pt", table(("w", tensor())))
-    with numjaz.formats.tensor_files.open_tensors(tmp_path / "m.pt") as opened:
+    with open_tensors(tmp_path / "m.pt") as opened:
         np.testing.assert_array_equal(opened.array("w"), np.arange(6).reshape(2, 3))
 
 
