@@ -27,6 +27,7 @@ SINGULAR = 1e-10
 DEVIATIONS = 4.0  # of an estimate, as its error
 MOVED = 0.75  # of an array's numbers, at least, where it is of another training
 FAR = 1e-5  # of the largest number: those that moved
+LEAST = 16  # numbers that a variance is of
 DIGITS = (1, 2, 3)  # of a constant that somebody typed
 
 
@@ -170,7 +171,7 @@ def _unbiased(site: Site, variance: Array, ratio: float) -> Iterator[Edit]:
         if not share > 1:
             continue
         n = round(share / (share - 1))
-        if n > 1:
+        if n >= LEAST:
             factor = n / (n - 1) if cause.startswith("un") else (n - 1) / n
             arrays = {**site.params, "moving_variance": variance * factor}
             yield Edit(f"{cause}, of {n:,} numbers", fix, "moving_variance", site.layer, arrays)
