@@ -40,7 +40,8 @@ def diagnose(site: Site, pairs: bool = False) -> Diagnosis:
         Whether to look for two faults at once, which takes longer.
     """
     search = _Search(pairs)
-    return Diagnosis(tuple(search.causes(site)), search.tried)
+    with np.errstate(all="ignore"):
+        return Diagnosis(tuple(search.causes(site)), search.tried)
 
 
 class _Search:
@@ -70,7 +71,7 @@ class _Search:
         """Arrays that are solved for. Where one explains all and is not stale, it is wrong otherwise: unknown."""
         found = self._held(judge, estimated_arrays(judge.site, judge.bound), promised=True)
         if found or isinstance(judge.site.layer, Recurrent):
-            return [(edit, left) for edit, left in found if edit.stale]
+            return found if all(edit.stale for edit, _ in found) else []
         arrays = _solved(judge.site, singles, lambda one: estimated_arrays(one, judge.bound))
         return self._held(judge, arrays, promised=True)
 

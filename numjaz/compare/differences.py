@@ -10,6 +10,8 @@ import numpy as np
 from numjaz.compare.isolated import DEVIATIONS
 from numjaz.layers import Array
 
+EMPTY = 0.1  # of the largest number: bounds as wide say nothing
+TIMES = 100.0  # the likely error, which no rounding reaches
 PARTS = 32  # of the time, in which differences are told apart
 
 
@@ -68,6 +70,11 @@ class NodeDifference:
         return not self.ratio <= 1
 
     @property
+    def of_another_shape(self) -> bool:
+        """Whether the other run's output has another shape than what this side makes of the same inputs."""
+        return self.fault and not self.over_time
+
+    @property
     def verdict(self) -> str:
         """The difference in words: ``a fault``, ``inherited`` or ``rounding``."""
         return "a fault" if self.fault else "inherited" if self.inherited else "rounding"
@@ -88,7 +95,8 @@ def difference(
     """
     if there.shape != value.shape:
         return unlike(name, suspects)
-    isolated, bound = np.abs(there.astype(np.float64) - value.real), value.imag
+    isolated = np.abs(there.astype(np.float64) - value.real)
+    bound = _telling(value.imag, float(np.abs(value.real).max(initial=0)), typical)
     with np.errstate(all="ignore"):
         ratio: Any = np.where(isolated == 0, 0.0, isolated / bound)
     ratio = np.where(np.isnan(ratio) | ~np.isfinite(there), np.inf, ratio)
@@ -119,6 +127,14 @@ def difference(
         suspects,
         _over_time(apart, own),
     )
+
+
+def _telling(bound: Array, largest: float, typical: Array) -> Array:
+    """The bound; where it is as wide as the numbers themselves, so many times the likely error in its place."""
+    likely = DEVIATIONS * float(typical.imag.max(initial=0.0))
+    if not np.isfinite(likely):
+        return bound
+    return np.where(bound > EMPTY * largest, np.minimum(bound, TIMES * likely), bound)
 
 
 def _over_time(apart: Array, own: Array) -> tuple[float, ...]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from numjaz.compare.diagnosis import diagnose, undetectable
 from numjaz.compare.differences import NodeDifference
+from numjaz.compare.fitting import fitted, levelled
 from numjaz.compare.matching import match
-from numjaz.compare.precision import numbers
 from numjaz.compare.rounding import arithmetic
 from numjaz.compare.runs import Run, run_model
 from numjaz.compare.walking import Suspect, Walk, walk
@@ -132,16 +132,20 @@ def compare(model: Model, other: Model | Run, x: Array | Mapping[str, Array] | N
         run = other
     else:
         run = run_model(other, excite(model) if x is None else x, "the other")
-    run = numbers(run, {node.name for node in model.nodes})
-    if any(len(array) == 0 for array in run.inputs.values()):
-        raise NumjazError(f"{run.name}: holds no windows")
+    run = fitted(run, model)
     own = run_model(model, run.inputs)
+    run = levelled(run, own, model)
     matched = match(own.outputs, run.outputs)
     if not matched:
         raise NumjazError(f"{run.name}: no output has the name or the shape of one of the network's")
     seen = walk(model, own, run, matched, other if isinstance(other, Model) else None)
     wrong = [each for each in seen.found.values() if each.fault]
     faults = tuple(_fault(each, seen.suspects.get(each.name, []), k < PAIRED) for k, each in enumerate(wrong))
+    if not faults and not any(name in matched for name in model.outputs):
+        raise NumjazError(
+            f"{run.name}: agrees where it was recorded, but no output of the network ({', '.join(model.outputs)}) is "
+            "in it in a shape that fits: nothing can be said of that"
+        )
     first = faults[0] if faults else Fault("", "", None, 0.0, (), "")
     return Comparison(
         not faults,

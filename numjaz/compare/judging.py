@@ -13,6 +13,7 @@ FEW = 2  # windows on which all edits are tried first
 STEPS = 4  # of a recurrent layer, before that
 NEAR, NEARER = 1e-2, 1e-4  # of the largest number: how near they must come there, with arrays known roughly or exactly
 ROOM = 8.0  # times the largest bound, which is near as well
+TELLING = 12  # numbers that rounding does not explain, before two faults at once are made of them
 EMPTY = 0.1  # of the largest number: bounds as wide say nothing
 
 
@@ -45,6 +46,7 @@ class Judge:
         self.bound = max((float(y.imag.max(initial=0)) for y in made), default=0.0) if made else 0.0
         fits = made is not None and len(made) == 1 and made[0].shape == site.recorded[0].shape
         self.unlike = np.abs(site.recorded[0] - made[0].real) if fits and made else None
+        self.wrong = int((self.unlike > made[0].imag).sum()) if made and self.unlike is not None else TELLING
 
     def promises(self, edit: Edit) -> bool:
         """Whether the edit comes near the recording at all."""
@@ -70,7 +72,8 @@ class Judge:
         )
 
     def _limit(self, near: float, there: Array) -> float:
-        return max(near * float(np.abs(there).max(initial=0)), ROOM * self.bound)
+        largest = float(np.abs(there).max(initial=0))
+        return max(near * largest, min(ROOM * self.bound, NEAR * largest))
 
     def left(self, edit: Edit) -> float:
         """The largest share of what rounding allows that is left; infinite where it says nothing.
@@ -89,6 +92,8 @@ class Judge:
                 return np.inf
             with np.errstate(all="ignore"):
                 worst = max(worst, float(np.nan_to_num(off / y.imag).max()))
+        if edit.faults > 1 and self.wrong < TELLING:
+            return np.inf
         if edit.cause and edit.undo is None and self.unlike is not None and len(made) == 1:
             (y,), unlike = made, self.unlike
             if y.shape == unlike.shape and not (2 * y.imag < unlike).any():

@@ -69,6 +69,8 @@ def _summary(found: Comparison) -> list[Markup]:
 def parted(first: NodeDifference) -> str:
     """Where two runs part, and by how much."""
     where = first.name if len(first.suspects) == 1 else f"one of {', '.join(first.suspects)}"
+    if first.of_another_shape:
+        return f"{where}: it has another shape"
     if not math.isfinite(first.max_abs):
         return f"{where}: a number is NaN or infinite"
     if not math.isfinite(first.ratio):

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
 
 import numpy as np
 
 from numjaz.compare.rounding import UNITS, rounded
-from numjaz.compare.runs import Run
-from numjaz.errors import NumjazError
 from numjaz.layers import Array
-
-
-def numbers(run: Run, names: Collection[str]) -> Run:
-    """A run without what is no number of a network's, as a graph's lengths and places are: integers, truth values.
-
-    `NumjazError` where it is an input, or the output of one of these nodes.
-    """
-    for name, array in {**run.outputs, **run.inputs}.items():
-        if str(array.dtype) not in UNITS and (name in names or name in run.inputs):
-            raise NumjazError(
-                f"{run.name}: {name} is recorded as {array.dtype}; a run can be compared in {', '.join(UNITS)}"
-            )
-    return replace(run, outputs={name: array for name, array in run.outputs.items() if str(array.dtype) in UNITS})
 
 
 def coarsest(arrays: Iterable[Array]) -> str:

@@ -19,6 +19,9 @@ from numjaz.layers import Array
 
 UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11}
 """Half a unit in the last place of 1: the largest relative error of one rounded operation."""
+OVERFLOW = 700.0  # of exp in float64, nearly
+WIDE = 1e-3  # an error from which a function's two ends say more than its slope
+FLUSHING = 1e-6  # units of dtypes in which numbers that underflow are taken for zero, as TensorFlow does
 SUM: Any = np.add.reduce
 LARGEST: Any = np.maximum.reduce
 TINY = {UNITS["float64"]: 2.0**-1022, UNITS["float32"]: 2.0**-126, UNITS["float16"]: 2.0**-24}
@@ -218,7 +221,8 @@ def _products(a: Array, b: Array, da: Array, db: Array, product: Callable[[Array
     inherited = product(size_a, db) + product(da, size_b + db)
     most = max(terms, kind.terms) + 2
     unit = kind.sums or kind.unit
-    error = inherited + _gamma(most, unit) * product(size_a + da, size_b + db) + most * TINY[unit]
+    flushed = 1 + size_a.max(initial=0) + size_b.max(initial=0) if unit < FLUSHING else 1.0
+    error = inherited + _gamma(most, unit) * product(size_a + da, size_b + db) + most * TINY[unit] * flushed
     return _once(value, error) if kind.sums else (value, error)
 
 
@@ -298,6 +302,20 @@ def _by_a_function() -> float:
     return USUAL if kind.expected else FUNCTION[kind.unit]
 
 
+def _exponential(a: Array, da: Array) -> Parts:
+    """`exp`: where much is inherited the middle of what it may be, which no error makes negative.
+
+    Beyond `OVERFLOW` nothing that follows tells two apart, and what follows stays finite.
+    """
+    value = np.exp(np.minimum(a, OVERFLOW))
+    if _ARITHMETIC.get().expected:
+        return _once(value, value * da, _by_a_function())
+    low, high = np.exp(np.clip(a - da, -np.inf, OVERFLOW)), np.exp(np.clip(a + da, -np.inf, OVERFLOW))
+    wide = da > WIDE
+    inherited = np.where(wide, (high - low) / 2, high * np.minimum(da, WIDE))
+    return _once(np.where(wide, (low + high) / 2, value), inherited, _by_a_function())
+
+
 def _less_one(a: Array, da: Array) -> Parts:
     """`exp` less 1: some frameworks compute just that, whose rounding is that of ``exp``."""
     _, error = _function(np.exp, lambda a, da: np.exp(a + da))(a, da)
@@ -306,7 +324,12 @@ def _less_one(a: Array, da: Array) -> Parts:
 
 def _tangent(a: Array, da: Array) -> Parts:
     """`tanh`, whose small values some frameworks take from a sigmoid's."""
-    value, error = _function(np.tanh, lambda a, da: 1 - np.tanh(np.maximum(np.abs(a) - da, 0)) ** 2)(a, da)
+    if current().expected:
+        value, error = _function(np.tanh, lambda a, da: 1 - np.tanh(a) ** 2)(a, da)
+    else:  # no further than to its ends
+        near = (1 - np.tanh(np.maximum(np.abs(a) - da, 0)) ** 2) * np.minimum(da, WIDE)
+        far = np.tanh(np.abs(a)) - np.tanh(np.abs(a) - da)
+        value, error = _once(np.tanh(a), np.where(da > WIDE, far, near), _by_a_function())
     return value, error if current().expected else error + LOGISTIC[current().unit] * current().unit
 
 
@@ -334,7 +357,7 @@ RULES: dict[str, Callable[..., Parts]] = {
     "absolute": lambda a, da: (np.abs(a), da),
     "sign": lambda a, da: (np.sign(a), np.where((da > 0) & (da >= np.abs(a)), 2.0, 0.0)),
     "sqrt": lambda a, da: _once(np.sqrt(a), np.where(da > 0, da / (np.sqrt(np.maximum(a - da, 0)) + np.sqrt(a)), 0.0)),
-    "exp": _function(np.exp, lambda a, da: np.exp(a + da)),
+    "exp": _exponential,
     "expm1": _less_one,
     "log": _function(np.log, lambda a, da: 1 / np.maximum(a - da, 0)),
     "log1p": _function(np.log1p, lambda a, da: 1 / np.maximum(1 + a - da, 0)),

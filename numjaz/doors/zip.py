@@ -273,6 +273,8 @@ class Zip:
     def _check_places(self, entries: list[_Entry], directory: int) -> dict[str, int]:
         """Where each entry's data begin; the entries must fill the file up to the directory, side by side."""
         data, at = {}, 0
+        if not entries:
+            raise self._wrong("holds nothing")
         ordered = sorted(entries, key=lambda entry: entry.offset)
         for entry, end in zip(ordered, [*(other.offset for other in ordered[1:]), directory], strict=True):
             if entry.offset != at:

@@ -94,6 +94,8 @@ def _flat(made: Any) -> list[Any]:
 
 def _array(tensor: Any) -> Array:
     made = tensor.detach().cpu() if hasattr(tensor, "detach") else tensor
+    if str(getattr(made, "dtype", "")) == "torch.bfloat16":  # which NumPy has not, and float32 holds
+        made = made.float()
     return np.array(made.numpy() if hasattr(made, "numpy") else made)  # a copy: what follows may write over it
 
 

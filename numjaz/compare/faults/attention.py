@@ -27,6 +27,9 @@ def attention_faults(site: Site) -> Iterator[Edit]:
         moved = {**params, **{n: _interleaved(n, a) for n, a in params.items() if n.split("/")[0] in names}}
         cause = f"heads interleaved in {', '.join(names)}"
         yield Edit(cause, "a head's numbers stand side by side", "heads", layer, moved)
+    ends = {"query": "key", "key": "query"}
+    turned = {f"{ends.get(n.split('/')[0], n.split('/')[0])}/{n.split('/')[1]}": a for n, a in params.items()}
+    yield Edit("query's and key's arrays exchanged", "exchange them", "order", layer, turned)
     if len(site.inputs) == 2:
         cause = "query and value exchanged"
         yield Edit(cause, "give the query first", "order", layer, params, given=lambda i: (i[1], i[0]))

@@ -43,9 +43,10 @@ def convolution_faults(site: Site) -> Iterator[Edit]:
         yield from _groups(site)
     if isinstance(layer, DepthwiseConv1D) and layer.depth_multiplier > 1:
         kernel, many = params["kernel"], layer.depth_multiplier
-        other = kernel.swapaxes(1, 2).reshape(kernel.shape)  # m C + c in the place of c M + m
         fix = "output c M + m belongs to channel c"
-        yield Edit("groups interleaved, in kernel", fix, "groups", layer, {**params, "kernel": other})
+        turned = (kernel.shape[0], many, kernel.shape[1])
+        for other in (kernel.swapaxes(1, 2).reshape(kernel.shape), kernel.reshape(turned).swapaxes(1, 2)):  # m C + c
+            yield Edit("groups interleaved, in kernel", fix, "groups", layer, {**params, "kernel": other})
         order = np.arange(kernel.shape[1] * many).reshape(-1, many).T.ravel()
         cause = "groups interleaved, in the output"
         yield Edit(cause, fix, "groups", layer, params, undo=_columns(np.argsort(order)))

@@ -80,6 +80,8 @@ class Edit:
         Whether what a window gives depends on the others, so that no few of them tell.
     stale : bool, optional
         Of an array that was solved for: whether it is of another training; else it is wrong in some other way.
+    faults : int
+        How many it is at once.
     """
 
     cause: str
@@ -95,6 +97,7 @@ class Edit:
     rare: bool = False
     whole: bool = False
     stale: bool | None = None
+    faults: int = 1
 
     @property
     def within(self) -> bool:
@@ -141,6 +144,7 @@ class Edit:
             undo=_chained(self.undo, other.undo),
             raw=self.raw or other.raw,
             whole=self.whole or other.whole,
+            faults=self.faults + other.faults,
         )
 
 

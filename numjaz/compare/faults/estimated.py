@@ -2,7 +2,7 @@
 
 An array is solved for where the recording has more numbers than it has; the error of that is carried along. Only an
 array that is another one nearly everywhere is called stale: a single number that is wrong, the same numbers in another
-order, or all of them scaled or shifted, are something else, and unknown.
+order, or all of them scaled, shifted or cut, are something else, and unknown.
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ MOST = 600  # rows of a matrix that is solved for
 EXCESS = 4  # numbers recorded, more than are solved for: to be explained too
 TOLD = 0.5  # of a kernel's columns are told by that many, at least
 SINGULAR = 1e-10
+SPAN = 1e-3  # of a change, less than which is left where it has another reason
 DEVIATIONS = 4.0  # of an estimate, as its error
 MOVED = 0.75  # of an array's numbers, at least, where it is of another training
 FAR = 1e-5  # of the largest number: those that moved
 LEAST = 16  # numbers that a variance is of
+PRUNED = 0.3  # of an array's numbers, where it was cut to zero
+ROUNDED = 2.0**-7  # of each number, less than which is a matter of digits
 DIGITS = (1, 2, 3)  # of a constant that somebody typed
 
 
@@ -47,16 +50,24 @@ def estimated_arrays(site: Site, error: float) -> Iterator[Edit]:
         elif isinstance(site.layer, (Dense, Conv1D, DepthwiseConv1D)):
             yield from _matrices(site, error)
         elif isinstance(site.layer, Recurrent):
+            kernel = site.params["kernel"]
             for name in site.params:
                 array = solved_recurrence(site, name, error)
                 if array is not None:
-                    yield other_values(site, name, array)
+                    own = site.params[name].real
+                    change = (array.real - own).reshape(-1, kernel.shape[-1])
+                    moved = name == "bias" and _is_made_of(change.sum(0), kernel.reshape(-1, kernel.shape[-1]).real)
+                    yield other_values(site, name, array, False if moved else None)
 
 
 def _can_be_solved(site: Site) -> bool:
     if len(site.inputs) != 1 or site.then is not None or site.inputs[0].dtype.kind == "c":
         return False
     x, layer = site.inputs[0], site.layer
+    if isinstance(layer, BatchNormalization) and site.recorded[0].shape != x.shape:
+        return False
+    if isinstance(layer, Recurrent) and site.recorded[0].shape[-1] != layer.units:
+        return False
     last = not isinstance(layer, BatchNormalization) or layer.axis in (-1, x.ndim - 1)
     return last and x.size >= EXCESS * x.shape[-1]
 
@@ -70,9 +81,10 @@ def other_values(site: Site, name: str, array: Array, stale: bool | None = None)
 
 
 def is_stale(own: Array, there: Array) -> bool:
-    """Whether an array is another one nearly everywhere, and not the same one moved, scaled or shifted.
+    """Whether an array is another one nearly everywhere, and not this one changed by rule.
 
-    The other one may be complex: known with an error.
+    Not the same numbers in another order; not scaled or shifted, as a whole, by row or by column; not cut to a grid,
+    to fewer digits, to zero, or towards zero. The other one may be complex: known with an error.
     """
     change = there.real.astype(np.float64) - own
     largest = max(float(np.abs(own).max(initial=0)), float(np.abs(change).max(initial=0)))
@@ -80,11 +92,28 @@ def is_stale(own: Array, there: Array) -> bool:
     if own.size < 2 or (np.abs(change) > far).mean() < MOVED:
         return False
     moved = np.abs(np.sort(there.real, axis=None) - np.sort(own, axis=None)).max() <= far
-    squares = float(np.square(own, dtype=np.float64).sum())
-    factor = float((there.real * own).sum()) / squares if squares else 0.0
-    scaled = np.abs(there.real - factor * own).max() <= far
-    shifted = np.abs(change - change.mean()).max() <= far
-    return not (moved or scaled or shifted)
+    return not (moved or _by_rule(own.astype(np.float64), there.real, far))
+
+
+def _by_rule(own: Array, there: Array, far: float) -> bool:
+    """Whether one array is the other scaled, shifted or cut."""
+    change = there - own
+    ways = [(own.ravel()[None], there.ravel()[None])]
+    if own.ndim > 1:
+        flat, other = own.reshape(-1, own.shape[-1]), there.reshape(-1, own.shape[-1])
+        ways += [(flat, other), (flat.T, other.T)]
+    for a, b in ways:
+        squares = np.maximum((a * a).sum(1, keepdims=True), np.finfo(float).tiny)
+        scaled = b - (a * b).sum(1, keepdims=True) / squares * a
+        shifted = (b - a) - (b - a).mean(1, keepdims=True)
+        if a.shape[1] > 2 and min(np.abs(scaled).max(), np.abs(shifted).max()) <= far:
+            return True
+    steps = [float(np.abs(there).max()) / levels for levels in (127, 128, 127.5, 7, 8, 15, 255)]
+    cut = any(np.abs(there / step - np.round(there / step)).max() * step <= far for step in steps if step > 8 * far)
+    gone = float((np.abs(there) <= far).mean()) > PRUNED
+    shrunk = float(np.ptp(np.abs(own) - np.abs(there))) <= far
+    finer = float((np.abs(change) / np.maximum(np.abs(own), far)).max()) < ROUNDED
+    return cut or gone or shrunk or finer
 
 
 class _Columns:
@@ -197,12 +226,14 @@ def _matrices(site: Site, error: float) -> Iterator[Edit]:
         gap = gap - gap.mean(-1, keepdims=True)
     counts = known.sum(0)
     lost = error * np.where(known, steep, 0.0).max()
-    if "bias" in params and (counts >= 2).all():
-        shift = np.where(known, gap, 0.0).sum(0) / counts
-        yield other_values(site, "bias", params["bias"] + shift + 1j * DEVIATIONS * lost / np.sqrt(counts))
-    bare = replace(plain, use_bias=False)
     kernel = params["kernel"]
     rows = kernel.size // width
+    if "bias" in params and (counts >= 2).all():
+        shift = np.where(known, gap, 0.0).sum(0) / counts
+        bias = params["bias"] + shift + 1j * DEVIATIONS * lost / np.sqrt(counts)
+        moved = _is_made_of(shift, kernel.reshape(rows, width))  # the input may be shifted as well
+        yield other_values(site, "bias", bias, False if moved else None)
+    bare = replace(plain, use_bias=False)
     if rows > MOST or counts.max(initial=0) < rows // 2:
         return
     design = _design(bare, kernel.shape, rows, width, x)
@@ -222,7 +253,15 @@ def _solved(a: Array, b: Array, error: float) -> tuple[Array, bool]:
     inverse = np.linalg.pinv(a.T @ a, rcond=SINGULAR, hermitian=True)
     rank = int(np.linalg.matrix_rank(inverse, hermitian=True)) if a.size else 0
     errors = DEVIATIONS * error * np.sqrt(np.maximum(np.diag(inverse), 0))
-    return inverse @ (a.T @ b) + 1j * errors, len(a) >= rank + EXCESS
+    return inverse @ (a.T @ b) + 1j * errors, len(a) >= rank + EXCESS and rank == a.shape[1]
+
+
+def _is_made_of(change: Array, rows: Array) -> bool:
+    """Whether a bias changes as it would if every channel of the input were shifted: fewer numbers than it has."""
+    if len(rows) >= change.size:
+        return False
+    fit, *_ = np.linalg.lstsq(rows.T, change, rcond=None)
+    return bool(np.abs(rows.T @ fit - change).max() <= SPAN * np.abs(change).max())
 
 
 def _design(layer: Any, shape: tuple[int, ...], rows: int, width: int, x: Array) -> Array:

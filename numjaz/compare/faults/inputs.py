@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import permutations
 
-from numjaz.compare.faults.edit import Edit, Site
+import numpy as np
+
+from numjaz.compare.faults.edit import Edit, Site, Step
 from numjaz.layers import (
     Activation,
     Add,
@@ -49,10 +51,13 @@ def input_faults(site: Site) -> Iterator[Edit]:
     x = site.inputs[0]
     if x.ndim != 3 or len(site.inputs) != 1:
         return
+    fix = "give the windows as they are"
     for axes, each in (((1,), "each channel of a window"), ((1, 2), "each window")):
         for epsilon in SMALL:
             normal = LayerNormalization(epsilon, scale=False, center=False, axis=axes)
-            yield edit(f"normalization: {each} standardized", "give the windows as they are", before=normal)
+            yield edit(f"normalization: {each} standardized", fix, before=normal)
+    whole = Step(_standardized)
+    yield edit("normalization: each channel standardized over all windows", fix, before=whole, whole=True)
     if 1 < x.shape[2] <= CHANNELS:
         for order in list(permutations(range(x.shape[2])))[1:]:
             cause = f"input channels in the order {', '.join(map(str, order))}"
@@ -65,6 +70,11 @@ def input_faults(site: Site) -> Iterator[Edit]:
             given=lambda i: (_reread(i[0]),),
         )
     yield edit("input turned round in time", "give the samples in their order", given=lambda i: (i[0][:, ::-1],))
+
+
+def _standardized(x: Array) -> Array:
+    off = x - x.mean(axis=(0, 1), keepdims=True)
+    return np.asarray(off / np.sqrt((off * off).mean(axis=(0, 1), keepdims=True)))
 
 
 def _reread(x: Array) -> Array:
@@ -96,6 +106,11 @@ def merge_faults(site: Site) -> Iterator[Edit]:
             cause = f"inputs in the order {', '.join(map(str, order))}"
             fix = "give them in their order"
             yield Edit(cause, fix, "order", layer, {}, given=_picked(order))
+    if isinstance(layer, Add) and count == 2:
+        fix = "add the two: y = a + b"
+        yield Edit("inputs subtracted, not added", fix, "sum", Subtract(), {})
+        cause = "inputs subtracted, not added, the second less the first"
+        yield Edit(cause, fix, "sum", Subtract(), {}, given=_picked((1, 0)))
     if isinstance(layer, Add):
         for k in range(count):
             kept = tuple(j for j in range(count) if j != k)

@@ -53,6 +53,8 @@ def solved_recurrence(site: Site, name: str, error: float) -> Array | None:
         squares = turned @ slopes
         if not np.isfinite(squares).all():
             return None
+        if name != "bias" and np.linalg.matrix_rank(squares, hermitian=True).min() < unknown:
+            return None  # many arrays would do
         inverse = np.linalg.pinv(squares, rcond=SINGULAR, hermitian=True)  # two biases may act as one
         change = inverse @ (turned @ off.reshape(-1, layer.units).T[..., None])  # (units, unknown, 1)
         rows += change[..., 0].T.reshape(rows.shape)
@@ -69,7 +71,7 @@ def begun_elsewhere(site: Site) -> Iterator[Edit]:
     """A state that begins with one number other than zero: solved for, and then what somebody typed."""
     layer: Any = site.layer
     x, there = site.inputs[0][-WINDOWS:].astype(np.float64), site.recorded[0][-WINDOWS:].astype(np.float64)
-    if layer.return_state or not len(x):
+    if layer.return_state or not len(x) or there.shape[-1] != layer.units:
         return
     if layer.return_sequences:  # the first step read tells
         x = x[:, -1:] if layer.go_backwards else x[:, :1]
