@@ -41,7 +41,8 @@ def test_no_layer_rounds_further_in_float32(kind: type[Layer], data: st.DataObje
             ).outputs
         bounds = budget(node.layer, params, inputs)
         for k, (y, bound) in enumerate(zip(exact, bounds, strict=True)):
-            np.testing.assert_allclose(bound.real, y, 1e-9, 1e-12, err_msg=str(node.layer))
+            known = bound.imag <= 0.1 * np.abs(y)  # of others the middle of what they may be is the value
+            np.testing.assert_allclose(bound.real[known], y[known], 1e-9, 1e-12, err_msg=str(node.layer))
             error = np.abs(made[output_key(node.name, k)].astype(np.float64) - y)
             assert (error <= bound.imag).all(), (str(node.layer), (error - bound.imag).max())
 

@@ -20,6 +20,7 @@ from numjaz.layers import Array
 UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11}
 """Half a unit in the last place of 1: the largest relative error of one rounded operation."""
 OVERFLOW = 700.0  # of exp in float64, nearly
+MUCH = 0.5  # an error of an exponent that leaves little of what it is for
 WIDE = 1e-3  # an error from which a function's two ends say more than its slope
 FLUSHING = 1e-6  # units of dtypes in which numbers that underflow are taken for zero, as TensorFlow does
 SUM: Any = np.add.reduce
@@ -311,8 +312,8 @@ def _exponential(a: Array, da: Array) -> Parts:
     if _ARITHMETIC.get().expected:
         return _once(value, value * da, _by_a_function())
     low, high = np.exp(np.clip(a - da, -np.inf, OVERFLOW)), np.exp(np.clip(a + da, -np.inf, OVERFLOW))
-    wide = da > WIDE
-    inherited = np.where(wide, (high - low) / 2, high * np.minimum(da, WIDE))
+    wide = da > MUCH
+    inherited = np.where(wide, (high - low) / 2, value * np.expm1(np.minimum(da, MUCH)))
     return _once(np.where(wide, (low + high) / 2, value), inherited, _by_a_function())
 
 
