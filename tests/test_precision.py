@@ -196,7 +196,7 @@ def test_a_difference_in_other_words() -> None:
     y[5, 0, 0] += np.float32(1e-3)
     (each,) = (n for n in compare(model, replace(run, outputs={**run.outputs, "b": y})).nodes if n.name == "b")
     largest = np.abs(run.outputs["b"]).max()
-    assert each.max_abs == np.abs(y - run.outputs["b"]).max() == pytest.approx(0.25, rel=1e-5)
+    assert each.max_abs == np.abs(y.astype(float) - run.outputs["b"]).max() == pytest.approx(0.25, rel=1e-5)
     assert each.relative == pytest.approx(0.25 / largest, rel=1e-5)
     place = 2.0 ** (np.floor(np.log2(largest)) - 23)
     assert each.ulp == pytest.approx(0.25 / place, rel=1e-5)

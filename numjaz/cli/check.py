@@ -28,6 +28,7 @@ from numjaz.report import shortened, table
 from numjaz.signal import read_recording, windows
 
 READ = 64  # windows of a recording
+HIDDEN = 4  # faults that would not show, before the rest is only counted
 MANY = 1e6  # units in the last place, from which their number is only told roughly
 TOLERANCE = 1e-5  # of the largest output: float32 rounding is some 1e-7
 
@@ -181,9 +182,11 @@ def _hidden(found: Comparison) -> list[str]:
     nodes: dict[str, list[str]] = {}
     for node, cause in found.undetectable:
         nodes.setdefault(cause, []).append(node)
-    return [
-        f"these inputs would not show: {cause} ({shortened(', '.join(where), 40, 0)})" for cause, where in nodes.items()
+    lines = [
+        f"these inputs would not show: {cause} ({shortened(', '.join(where), 40)})" for cause, where in nodes.items()
     ]
+    rest = len(lines) - HIDDEN
+    return lines if rest <= 0 else [*lines[:HIDDEN], f"nor {rest} other faults (--json names them)"]
 
 
 def _plain(found: Comparison) -> dict[str, Any]:

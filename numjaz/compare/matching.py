@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 
 from numjaz.layers import Array
 
 NEAR = 1e-3  # of the largest number: outputs that are the same under other names
+ALIKE = 0.9  # correlation of outputs that are the same but for a fault
 COARSE = 3e-2  # where one was computed in float16, layer after layer
 
 
@@ -16,8 +18,8 @@ def match(own: Mapping[str, Array], other: Mapping[str, Array]) -> dict[str, str
     """What each output is called in the other run.
 
     The same, whatever its shape; or the same behind other words (``model.features.norm``). What is left is paired in
-    order where both have as many of the same shapes in the same order, else where the numbers are nearly the same;
-    what is neither stays unpaired.
+    order where both have as many of the same shapes in the same order, else where the numbers are nearly the same; so
+    is what stands between two that are; what is none of it stays unpaired.
     """
     found = {name: name for name in own if name in other and _rank(own[name]) == _rank(other[name])}
     tails = {name: [long for long in other if _tail(long, name)] for name in own if name not in found}
@@ -32,8 +34,40 @@ def match(own: Mapping[str, Array], other: Mapping[str, Array]) -> dict[str, str
         for name in rest:
             near = [long for long in there if long not in found.values() and _near(own[name], other[long])]
             found |= {name: near[0]} if near else {}
+        found |= _in_order(own, other, found)
         found |= _ends(own, other, found)
     return {name: found[name] for name in own if name in found}
+
+
+def _in_order(own: Mapping[str, Array], other: Mapping[str, Array], found: Mapping[str, str]) -> dict[str, str]:
+    """Between outputs that are paired, two or more of the same shapes in the same order, which go together.
+
+    One alone may be a sum that no module makes, and an activation that the network has within a layer.
+    """
+    mine, theirs = list(own), list(other)
+    places = sorted((mine.index(name), theirs.index(long)) for name, long in found.items())
+    fixed = [(i, j) for i, j in places if all((i - a) * (j - b) >= 0 for a, b in places)]
+    paired: dict[str, str] = {}
+    for (i, j), (a, b) in pairwise([(-1, -1), *fixed, (len(mine), len(theirs))]):
+        ours = [name for name in mine[i + 1 : a] if name not in found]
+        free = [long for long in theirs[j + 1 : b] if long not in found.values()]
+        if len(ours) == len(free) > 1 and all(
+            _alike(own[name], other[long]) >= ALIKE for name, long in zip(ours, free, strict=True)
+        ):
+            paired |= dict(zip(ours, free, strict=True))
+    return paired
+
+
+def _alike(own: Array, there: Array) -> float:
+    """How two outputs of one shape go together: their correlation."""
+    if _place(own) != _place(there) or own.size < 2:
+        return 0.0
+    a, b = (each.astype(np.float64).ravel() for each in (own, laid_out(there, own)))
+    if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return 0.0
+    a, b = a - a.mean(), b - b.mean()
+    lengths = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / lengths if lengths else 0.0
 
 
 def _ends(own: Mapping[str, Array], other: Mapping[str, Array], found: Mapping[str, str]) -> dict[str, str]:
