@@ -98,7 +98,7 @@ def test_large_inputs_leave_the_bounds_finite(cell: Layer, scale: float) -> None
 
 
 DAMAGE: dict[str, tuple[Callable[[dict[str, Array]], dict[str, Array]], str]] = {
-    "nothing": (lambda held: {}, "holds nothing"),
+    "nothing": (lambda held: {}, "neither HDF5, nor a Keras, torch, NumPy"),
     "numbers": (lambda held: {name: np.float32(1) for name in held}, "holds no windows"),
     "no windows": (lambda held: {name: a[:0] for name, a in held.items()}, "holds no windows"),
 }

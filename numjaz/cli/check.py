@@ -182,9 +182,8 @@ def _hidden(found: Comparison) -> list[str]:
     nodes: dict[str, list[str]] = {}
     for node, cause in found.undetectable:
         nodes.setdefault(cause, []).append(node)
-    lines = [
-        f"these inputs would not show: {cause} ({shortened(', '.join(where), 40)})" for cause, where in nodes.items()
-    ]
+    places = {cause: shortened(", ".join(where), 40) for cause, where in nodes.items()}
+    lines = [f"these inputs would not show: {cause} ({where})" for cause, where in places.items()]
     rest = len(lines) - HIDDEN
     return lines if rest <= 0 else [*lines[:HIDDEN], f"nor {rest} other faults (--json names them)"]
 

@@ -81,9 +81,10 @@ class Walk:
         with arithmetic(place.arithmetic):
             try:
                 made = self._judged(place, node.layer, self._held, suspects)
-            except UNFIT:  # inputs that do not fit together: they had another shape already
+            except UNFIT:  # shapes that do not fit together: of what was recorded here, or of the inputs already
                 made = place.recorded
-                self.found |= {key: unlike(key, suspects, inherited=True) for key in place.keys if key in self.matched}
+                came = any(self._held[source].shape != self._own(source).shape for source in place.sources)
+                self.found |= {key: unlike(key, suspects, came) for key in place.keys if key in self.matched}
             else:
                 if made is None:
                     return
