@@ -259,6 +259,27 @@ def test_an_unknown_fault_is_never_guessed(change: str, name: str) -> None:
         assert found.faults[0].confidence == 0
 
 
+FIRST: dict[str, Layer] = {
+    "dense": Dense(5, "tanh"),
+    "convolution": Conv1D(4, 3, activation="relu"),
+    "GRU": GRU(4),
+    "both": Bidirectional(LSTM(4), LSTM(4)),
+    "last": GRU(4, return_sequences=False),
+}
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_inputs_normalized_on_one_side(first: str) -> None:
+    """By one number a channel: no array is stale."""
+    model = network(Input(3, (20,)), FIRST[first], Dense(3))
+    x = excite(model)
+    scaled = {name: (array * [0.5, 2, 3] - [0.1, 0.2, -0.3]).astype(np.float32) for name, array in x.items()}
+    outputs = {name: array for name, array in run_model(model, scaled).outputs.items() if name != "n0"}
+    found = compare(model, Run("other", x, outputs))
+    assert found.node == "n1"
+    assert str(found.cause).startswith("normalization: inputs times (0.5, 2, 3) plus (-0.1, -0.2, 0.3)")
+
+
 OWN = np.random.default_rng(0).standard_normal((12, 15))
 STEP = np.abs(OWN).max() / 127
 BY_RULE: dict[str, Array] = {

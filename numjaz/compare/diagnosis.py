@@ -14,6 +14,7 @@ from numjaz.compare.faults.edit import Edit, Site, unedited
 from numjaz.compare.faults.estimated import estimated_arrays, estimated_constants, is_stale
 from numjaz.compare.faults.held import held_faults
 from numjaz.compare.faults.recurrences import direction_faults
+from numjaz.compare.faults.scaled import scaled_inputs
 from numjaz.compare.judging import Judge, made_by
 from numjaz.layers import Array, Bidirectional, Recurrent
 
@@ -62,6 +63,7 @@ class _Search:
             found = self._held(judge, held_faults(site, *site.theirs))
         if not found and self.pairs:
             found = self._held(judge, estimated_constants(site))
+            found = found or self._held(judge, scaled_inputs(site, judge.bound), promised=True)
             found = found or self._held(judge, _pairs(site, singles))
             found = found or self._held(judge, _solved(site, singles, estimated_constants))
             found = found or self._stale(judge, singles)

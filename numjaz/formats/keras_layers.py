@@ -150,7 +150,7 @@ def _check_dtype(kind: str, config: Config) -> None:
     dtype = config["dtype"]
     if isinstance(dtype, dict):
         dtype = dtype.get("config", {}).get("name")
-    if isinstance(dtype, str) and dtype.startswith("mixed_"):
+    if isinstance(dtype, str) and (dtype.startswith("mixed_") or dtype == "float16"):
         text = f"layer {config.get('name', '?')}: {dtype} computes in half precision; here it is in the input's"
         warnings.warn(text, NumjazWarning, stacklevel=2)
         return
