@@ -58,3 +58,13 @@ def test_a_tenth_of_a_kernel_is_found(layer: str, policy: str) -> None:
 
     found = compare(SMALL, run_of(SMALL, policy, more))
     assert (found.agree, found.node) == (False, layer)
+
+
+@pytest.mark.parametrize("policy", ["float16", "mixed_float16"])
+def test_a_file_that_declares_float16_agrees_with_what_keras_makes_of_it(policy: str, tmp_path: Any) -> None:
+    twin = coarse(keras, keras_model(SMALL), policy)
+    twin.save(tmp_path / "half.keras")
+    (x,) = excite(SMALL).values()
+    run = record(keras.models.load_model(tmp_path / "half.keras"), x.astype(np.float16))
+    found = numjaz.compare(tmp_path / "half.keras", run)
+    assert found.agree, [each for each in found.nodes if each.fault]
