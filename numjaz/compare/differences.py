@@ -96,7 +96,9 @@ def difference(
     if there.shape != value.shape:
         return unlike(name, suspects)
     isolated = np.abs(there.astype(np.float64) - value.real)
-    bound = _telling(value.imag, float(np.abs(value.real).max(initial=0)), typical)
+    bound = value.imag
+    if len(suspects) == 1:  # what nobody recorded before it may have gone further than is likely
+        bound = _telling(bound, float(np.abs(value.real).max(initial=0)), typical)
     with np.errstate(all="ignore"):
         ratio: Any = np.where(isolated == 0, 0.0, isolated / bound)
     ratio = np.where(np.isnan(ratio) | ~np.isfinite(there), np.inf, ratio)
