@@ -158,3 +158,24 @@ def test_weights_known_with_an_error() -> None:
         with arithmetic(Arithmetic()):
             (found,) = alone(layer, known, (x,), recorded)
         assert (np.abs(recorded[0] - found.real) <= found.imag).all()
+
+
+@pytest.mark.parametrize(
+    "cell", [GRU(6), LSTM(6), SimpleRNN(6), Bidirectional(GRU(4), GRU(4)), Bidirectional(LSTM(4), LSTM(4))]
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_steps_that_nobody_recorded_hand_their_errors_on(cell: Any, seed: int) -> None:
+    """A whole run in float32 beside one in float64: within the bounds, which grow with the steps."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((4, 60, 3)).astype(np.float32)
+    params = {
+        name: (0.2 * rng.standard_normal(p.shape)).astype(np.float32) for name, p in cell.parameters(((60, 3),)).items()
+    }
+    (single,) = cell.forward(params, (x,)).outputs
+    (made,) = alone(cell, params, (x,), ())
+    (exact,) = cell.forward({n: a.astype(float) for n, a in params.items()}, (x.astype(float),)).outputs
+    np.testing.assert_allclose(made.real, exact, 1e-12, 1e-12)
+    assert (np.abs(single - exact) <= made.imag).all()
+    (anchored,) = alone(cell, params, (x,), (single,))
+    assert made.imag.max() > anchored.imag.max()
+    assert np.isfinite(made.imag).all()

@@ -34,13 +34,14 @@ def alone(layer: Layer, params: Parameters, inputs: Arrays, recorded: Arrays) ->
     params, inputs : arrays
         What both sides hold exactly; complex ones are only known with an error.
     recorded : arrays
-        The outputs of the other side, which its own later steps went on from.
+        The outputs of the other side, which its own later steps went on from; empty where nobody recorded them: then
+        the errors of a recurrent layer's steps are handed on.
     """
     with np.errstate(all="ignore"):
         if isinstance(layer, (GRU, LSTM, SimpleRNN)):
             return _recurrent(layer, params, inputs, recorded)
-        if isinstance(layer, Bidirectional) and layer.merge == "concat" and len(recorded) == 1:
-            return (_both_directions(layer, params, inputs, recorded[0]),)
+        if isinstance(layer, Bidirectional) and layer.merge == "concat" and not layer.forward_layer.return_state:
+            return (_both_directions(layer, params, inputs, recorded),)
         held, given = {name: _known(a) for name, a in params.items()}, tuple(map(_known, inputs))
         made = layer.forward(held, given).outputs
         if isinstance(layer, BatchNormalization):
@@ -80,13 +81,14 @@ def _known(x: Array) -> Rounded:
     return rounded(x.real, x.imag) if x.dtype.kind == "c" else rounded(x)
 
 
-def _both_directions(layer: Bidirectional, params: Parameters, inputs: Arrays, recorded: Array) -> Array:
+def _both_directions(layer: Bidirectional, params: Parameters, inputs: Arrays, recorded: Arrays) -> Array:
     ahead, back = layer.forward_layer, layer.backward_layer
     x, states = inputs[0], inputs[1:]
-    first, second = recorded[..., : ahead.units], recorded[..., ahead.units :]
-    turned = second[:, ::-1] if back.return_sequences else second
-    (one,) = _recurrent(ahead, under(params, "forward"), (x, *states[: ahead.STATES]), (first,))
-    (other,) = _recurrent(back, under(params, "backward"), (x[:, ::-1], *states[ahead.STATES :]), (turned,))
+    first = tuple(y[..., : ahead.units] for y in recorded)
+    second = tuple(y[..., ahead.units :] for y in recorded)
+    turned = tuple(y[:, ::-1] for y in second) if back.return_sequences else second
+    (one,) = _recurrent(ahead, under(params, "forward"), (x, *states[: ahead.STATES]), first)
+    (other,) = _recurrent(back, under(params, "backward"), (x[:, ::-1], *states[ahead.STATES :]), turned)
     return np.concatenate([one, other[:, ::-1] if back.return_sequences else other], axis=-1)
 
 
@@ -99,6 +101,8 @@ def _recurrent(layer: Any, params: Parameters, inputs: Arrays, recorded: Arrays)
     state = tuple(a.real.astype(np.float64) for a in given) or layer.start(len(x), np.dtype(np.float64))
     ahead = layer._projected(held, _known(x))
     outputs: list[Array] = []
+    if layer.return_sequences and not recorded and x.shape[1]:
+        return _run_on(layer, exact, held, x.real.astype(np.float64), ahead, state)
     if layer.return_sequences and layer.STATES == 1 and x.shape[1]:  # every step at once: all were recorded
         (n, steps), first = x.shape[:2], _known((given or state)[0])
         before = np.concatenate([first[:, None], rounded(recorded[0][:, :-1])], axis=1)
@@ -148,6 +152,27 @@ def _followed(
         sensitivity = sensitivity @ _jacobian(layer, exact, projected[:, t], states[t])
     total = np.sqrt(total) if power == 2 else np.where(total < SMALL, SLACK * total, np.inf)
     return [np.array(rounded(states[-1][k], total[:, k * units : (k + 1) * units])) for k in range(count)]
+
+
+def _run_on(
+    layer: Any, exact: Parameters, held: dict[str, Rounded], x: Array, ahead: Rounded, state: Arrays
+) -> tuple[Array, ...]:
+    """Every step, with the errors of those before it as each hands them on: to first order, none making up for one."""
+    projected = layer._projected(exact, x)
+    total = np.zeros((len(x), layer.units * layer.STATES))
+    power = 2 if current().expected else 1  # variances add up
+    made: list[list[Array]] = []
+    for t in range(x.shape[1]):
+        single = _step(layer, held, ahead[:, t], tuple(rounded(a) for a in state))
+        own = np.concatenate([np.array(s).imag for s in single], axis=-1)
+        sensitivity = np.abs(_jacobian(layer, exact, projected[:, t], state)) ** power
+        total = (np.einsum("nij,nj->ni", sensitivity, total**power) + own**power) ** (1 / power)
+        state = layer._cell(exact, projected[:, t], state)
+        bound = total if power == 2 else np.where(total < SMALL, SLACK * total, np.inf)
+        parts = np.split(bound, layer.STATES, axis=-1)
+        made.append([np.array(rounded(a, b)) for a, b in zip(state, parts, strict=True)])
+    outputs = np.stack([step[0] for step in made], axis=1)
+    return (outputs, *made[-1]) if layer.return_state else (outputs,)
 
 
 def _jacobian(layer: Any, params: Parameters, x: Array, state: Arrays) -> Array:

@@ -153,10 +153,11 @@ class Walk:
         self, place: Place, layer: Layer, held: Mapping[str, Array], suspects: tuple[str, ...]
     ) -> tuple[Arrays, list[NodeDifference]]:
         inputs = tuple(held_in(self._dtype, held[source]) for source in place.sources)
-        made = alone(layer, place.params, inputs, place.recorded)
+        seen = place.recorded if any(key in self.matched for key in place.keys) else ()
+        made = alone(layer, place.params, inputs, seen)
         few = self._few
         parts = tuple(self._odds.get(source, x.real[few]) for source, x in zip(place.sources, inputs, strict=True))
-        typical = likely(layer, place.params, parts, tuple(there[few] for there in place.recorded))
+        typical = likely(layer, place.params, parts, tuple(there[few] for there in seen))
         self._odds |= {key: y for key, y in zip(place.keys, typical, strict=True) if key not in self.matched}
         came = any(not np.array_equal(held[source], self._own(source)) for source in place.sources)
         return made, [
@@ -244,7 +245,7 @@ class Walk:
                 params = {n: a.real for n, a in each.params.items()}
                 made = each.node.layer.forward(params, tuple(x.real.astype(np.float64) for x in inputs)).outputs
                 if not rough:
-                    made = alone(each.node.layer, each.params, inputs, each.recorded if name == names[-1] else made)
+                    made = alone(each.node.layer, each.params, inputs, each.recorded if name == names[-1] else ())
                 values |= dict(zip(each.keys, made, strict=True))
             return made
 

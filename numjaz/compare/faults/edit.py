@@ -116,7 +116,7 @@ class Edit:
     def made(self, site: Site) -> Arrays:
         """What it does make, with bounds of rounding: complex."""
         made = self.inputs(site)
-        recorded = self.plain(made) if site.then else self.recorded(site)
+        recorded = () if site.then else self.recorded(site)
         if self.before is not None:
             made = tuple(y for x in made for y in alone(self.before, {}, (x,), recorded))
         made = alone(self.layer, self.params, made, recorded)
