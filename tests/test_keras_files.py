@@ -161,7 +161,7 @@ def changed(tmp_path: Path, change: Any) -> Path:
         ("reduction", "activation", {"class_name": "LeakyReLU"}, "give the activation a layer of its own"),
         ("reduction", "padding", "reflect", "padding must be one of"),
         ("reduction", "clip", 3, "clip=3"),
-        ("reduction", "dtype", "float16", "dtype='float16'"),
+        ("reduction", "dtype", "bfloat16", "dtype='bfloat16'"),
         ("reduction", "filters", 10**12, "filters"),
         ("reduction", "filters", "32", "filters"),
         ("pool", "keepdims", "yes", "keepdims must be"),

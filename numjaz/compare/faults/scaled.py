@@ -40,7 +40,9 @@ def scaled_inputs(site: Site, error: float) -> Iterator[Edit]:
         return
     numbers, lost = solved
     scale, shift = numbers[:channels], numbers[channels:]
-    if np.ptp(scale) <= FAR * np.abs(scale).max() and np.abs(shift).max() <= FAR:
+    moved = (np.abs(scale - 1) > FAR) | (np.abs(shift) > FAR)
+    alike = np.ptp(scale) <= FAR * np.abs(scale).max() and np.abs(shift).max() <= FAR
+    if alike or not moved.all():  # one channel alone is no normalization
         return
 
     def function(read: Array) -> Array:
