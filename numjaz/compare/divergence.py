@@ -11,7 +11,7 @@ import numpy as np
 from numjaz.compare.diagnosis import diagnose, undetectable
 from numjaz.compare.differences import NodeDifference
 from numjaz.compare.fitting import fitted, levelled
-from numjaz.compare.matching import match
+from numjaz.compare.matching import match, near
 from numjaz.compare.rounding import arithmetic
 from numjaz.compare.runs import Run, run_model
 from numjaz.compare.walking import Suspect, Walk, walk
@@ -141,7 +141,7 @@ def compare(model: Model, other: Model | Run, x: Array | Mapping[str, Array] | N
     seen = walk(model, own, run, matched, other if isinstance(other, Model) else None)
     wrong = [each for each in seen.found.values() if each.fault]
     faults = tuple(_fault(each, seen.suspects.get(each.name, []), k < PAIRED) for k, each in enumerate(wrong))
-    if not faults and not any(name in matched for name in model.outputs):
+    if not faults and not any(name in matched or _is_there(own.outputs[name], run) for name in model.outputs):
         raise NumjazError(
             f"{run.name}: agrees where it was recorded, but no output of the network ({', '.join(model.outputs)}) is "
             "in it in a shape that fits: nothing can be said of that"
@@ -160,11 +160,17 @@ def compare(model: Model, other: Model | Run, x: Array | Mapping[str, Array] | N
     )
 
 
+def _is_there(own: Array, run: Run) -> bool:
+    """Whether an output is in a run under whatever name; it may be that of another node, too, which is the same."""
+    return any(near(own, there) for there in run.outputs.values())
+
+
 def _fault(where: NodeDifference, suspects: list[Suspect], pairs: bool) -> Fault:
     """What is the matter where a fault shows."""
     tried = 0
     before = f"{where.ratio:.3g} times the bound"
-    for both in (False, True) if pairs else (False,):
+    alone = (True,) if len(suspects) == 1 else (False, True)  # of several, single faults of each come first
+    for both in alone if pairs else (False,):
         for suspect in suspects:
             with arithmetic(suspect.arithmetic):
                 found = diagnose(suspect.site, both)

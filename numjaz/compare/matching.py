@@ -32,8 +32,8 @@ def match(own: Mapping[str, Array], other: Mapping[str, Array]) -> dict[str, str
         found |= dict(zip(rest, there, strict=True))
     else:
         for name in rest:
-            near = [long for long in there if long not in found.values() and _near(own[name], other[long])]
-            found |= {name: near[0]} if near else {}
+            close = [long for long in there if long not in found.values() and near(own[name], other[long])]
+            found |= {name: close[0]} if close else {}
         found |= _in_order(own, other, found)
         found |= _ends(own, other, found)
     return {name: found[name] for name in own if name in found}
@@ -81,13 +81,13 @@ def _tail(long: str, name: str) -> bool:
     return long.replace("/", ".").endswith("." + name.replace("/", "."))
 
 
-def _near(own: Array, there: Array) -> bool:
+def near(own: Array, there: Array) -> bool:
     """Whether two outputs are the same but for small faults and rounding."""
     if _place(own) != _place(there) or not own.size:
         return False
     laid = laid_out(there, own)
-    near = COARSE if there.dtype == np.float16 else NEAR
-    return bool(np.abs(laid - own).max() <= near * np.abs(own).max())
+    share = COARSE if there.dtype == np.float16 else NEAR
+    return bool(np.abs(laid - own).max() <= share * np.abs(own).max())
 
 
 def _place(array: Array) -> tuple[int, ...]:
