@@ -136,9 +136,9 @@ def onnx_run(model: Model, x: dict[str, np.ndarray], dtype: str) -> Run:
     if dtype != "float32":
         raise NumjazError("the graph is float32")
     with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "model.npz")
-        model.save(path)
-        return serve._onnxruntime(path, x, "")
+        request = serve.Request("onnxruntime", "", folder, None, None, "")
+        model.save(request.file(serve.NETWORK))
+        return serve.FRAMEWORKS["onnxruntime"](request, x)
 
 
 FRAMEWORKS: dict[str, Framework] = {"torch": torch_run, "typed": typed_run, "keras": keras_run, "onnxruntime": onnx_run}
