@@ -108,7 +108,7 @@ def test_keras_on_torch_is_recorded_as_keras(tmp_path: Any) -> None:
     pytest.importorskip("keras", minversion="3")
     SMALL.save(tmp_path / "small.npz")
     code = (
-        "import numjaz; from numjaz.frameworks.keras import keras_model; from numjaz.frameworks.record import record; "
+        "import numjaz; from numjaz.frameworks.keras import keras_model; from numjaz.frameworks import record; "
         "from numjaz.compare.divergence import compare, excite; model = numjaz.load('small.npz'); "
         "found = compare(model, record(keras_model(model), excite(model)['input'])); "
         "print(found.agree, len(found.nodes) == len(model.nodes) - 1)"
