@@ -53,11 +53,11 @@ class _Search:
         layer = site.layer
         if isinstance(layer, Bidirectional) and layer.merge == "concat" and len(site.recorded) == 1 and not site.then:
             return self._of_both(site, layer)
-        return self._explained(site, (*edits(site), *alike(site)))
+        return self._explained(Judge(site), (*edits(site), *alike(site)))
 
-    def _explained(self, site: Site, singles: tuple[Edit, ...]) -> list[Cause]:
+    def _explained(self, judge: Judge, singles: tuple[Edit, ...]) -> list[Cause]:
         """The causes of one side, or of a layer that has but one."""
-        judge = Judge(site)
+        site = judge.site
         found = self._held(judge, sorted(singles, key=lambda edit: edit.rare))
         if not found and site.theirs:
             found = self._held(judge, held_faults(site, *site.theirs))
@@ -98,10 +98,11 @@ class _Search:
         return []
 
     def _of_one(self, site: Site, opposite: dict[str, Array], side: str) -> list[Cause]:
-        left = Judge(site).left(unedited(site))
+        judge = Judge(site)
+        left = judge.left(unedited(site))
         if left <= 1:
             return [Cause((), left)]
-        return self._explained(site, (*direction_faults(site, opposite, side), *edits(site)))
+        return self._explained(judge, (*direction_faults(site, opposite, side), *edits(site)))
 
 
 def _pairs(site: Site, singles: tuple[Edit, ...]) -> Iterator[Edit]:

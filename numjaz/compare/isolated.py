@@ -61,6 +61,11 @@ def largest_windows(arrays: Iterable[Array]) -> Array:
     return np.argsort(-np.nan_to_num(np.max(sizes, axis=0)), kind="stable")[:FEW]
 
 
+def doubled(params: Parameters) -> dict[str, Array]:
+    """Arrays in float64, without the errors that they may carry."""
+    return {name: a.real.astype(np.float64) for name, a in params.items()}
+
+
 def _folded(layer: BatchNormalization, params: dict[str, Rounded], x: Rounded) -> Any:
     """The other form in use: x times one number a channel, plus another; its sums cancel where means are large."""
     plain = {"moving_mean", "beta"}
@@ -96,7 +101,7 @@ def _recurrent(layer: Any, params: Parameters, inputs: Arrays, recorded: Arrays)
     """Step by step, each from what was recorded before it; or all steps, where only the last was."""
     x, *given = inputs
     x = x[:, ::-1] if layer.go_backwards else x
-    exact = {name: a.real.astype(np.float64) for name, a in params.items()}
+    exact = doubled(params)
     held = {name: _known(a) for name, a in params.items()}
     state = tuple(a.real.astype(np.float64) for a in given) or layer.start(len(x), np.dtype(np.float64))
     ahead = layer._projected(held, _known(x))

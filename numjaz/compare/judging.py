@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from numjaz.compare.differences import EMPTY
 from numjaz.compare.faults.edit import Edit, Site, unedited
 from numjaz.errors import NumjazError
 from numjaz.layers import Array, LayerNormalization, Recurrent
@@ -14,7 +15,6 @@ STEPS = 4  # of a recurrent layer, before that
 NEAR, NEARER = 1e-2, 1e-4  # of the largest number: how near they must come there, with arrays known roughly or exactly
 ROOM = 8.0  # times the largest bound, which is near as well
 TELLING = 12  # numbers that rounding does not explain, before two faults at once are made of them
-EMPTY = 0.1  # of the largest number: bounds as wide say nothing
 
 
 class Judge:

@@ -16,7 +16,17 @@ from numjaz.compare.precision import coarsest, held_in
 from numjaz.compare.rounding import UNITS, Arithmetic, arithmetic
 from numjaz.compare.runs import Run
 from numjaz.errors import NumjazError
-from numjaz.layers import Activation, Array, Conv1D, Dense, DepthwiseConv1D, Input, Layer, SeparableConv1D
+from numjaz.layers import (
+    Activation,
+    Array,
+    BatchNormalization,
+    Conv1D,
+    Dense,
+    DepthwiseConv1D,
+    Input,
+    Layer,
+    SeparableConv1D,
+)
 from numjaz.layers.base import Arrays, Parameters
 from numjaz.model import Model
 from numjaz.nodes import Node, output_key, owned_parameters, source_of
@@ -178,7 +188,9 @@ class Walk:
         for name in reversed(names):
             place = self.places[name]
             inputs = tuple(held_in(self._dtype, self._held[source]) for source in place.sources)
-            pairs = [self._before_activation(source) for source in place.sources]
+            # A batch normalization may stand before an activation or behind it; nobody else is asked.
+            asked = place.sources if isinstance(place.node.layer, BatchNormalization) else []
+            pairs = [self._before_activation(source) for source in asked]
             site = Site(
                 place.node.layer,
                 place.params,

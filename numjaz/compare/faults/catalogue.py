@@ -35,8 +35,6 @@ from numjaz.layers import (
     TimeDistributed,
 )
 
-POOLING = (AveragePooling1D, MaxPooling1D, GlobalAveragePooling1D, GlobalMaxPooling1D)
-
 
 def edits(site: Site) -> Iterator[Edit]:
     """Every known fault that a node could have, the likelier ones of one function first."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numjaz.compare.isolated import alone
+from numjaz.compare.isolated import alone, doubled
 from numjaz.layers import Array, Layer
 from numjaz.layers.base import Arrays, Forward, Parameters, Rng
 
@@ -25,7 +25,7 @@ class Site(NamedTuple):
     inputs, recorded : arrays
         What the other side's node read and made; complex inputs are only known with an error.
     raw : arrays
-        The inputs before the activations of the nodes that made them, where they end with one.
+        Of a batch normalization, the inputs before the activations of the nodes that made them.
     activations : tuple of str
         Those activations, ``linear`` where there is none.
     outer : bool
@@ -129,7 +129,7 @@ class Edit:
             made = tuple(self.before.forward({}, (x,)).outputs[0] for x in made)
         if steps is not None:
             made = (made[0][:, :steps], *made[1:])
-        made = self.layer.forward(_real(self.params), made).outputs
+        made = self.layer.forward(doubled(self.params), made).outputs
         return made if self.after is None else self.after.forward({}, made).outputs
 
     def and_then(self, other: Edit) -> Edit:
@@ -154,10 +154,6 @@ def _chained(
     if first is None or second is None:
         return first or second
     return lambda arrays: second(first(arrays))
-
-
-def _real(params: Parameters) -> dict[str, Array]:
-    return {name: a.real.astype(np.float64) for name, a in params.items()}
 
 
 def unedited(site: Site) -> Edit:

@@ -16,6 +16,7 @@ import numpy as np
 
 from numjaz.compare.faults.edit import Edit, Site
 from numjaz.compare.faults.solved import begun_elsewhere, solved_recurrence
+from numjaz.compare.isolated import doubled
 from numjaz.layers import Array, BatchNormalization, Conv1D, Dense, DepthwiseConv1D, Recurrent
 from numjaz.layers.base import Arrays
 
@@ -124,7 +125,7 @@ class _Columns:
         channels = site.inputs[0].shape[-1]
         self.x, self.y = (a.astype(np.float64).reshape(-1, channels) for a in (site.inputs[0], site.recorded[0]))
         plain = {"gamma": np.ones(channels), "beta": np.zeros(channels)}
-        held = {name: a.real.astype(np.float64) for name, a in {**plain, **site.params}.items()}
+        held = doubled({**plain, **site.params})
         self.gamma, self.beta, self.variance = held["gamma"], held["beta"], held["moving_variance"]
         self.deviation = np.sqrt(self.variance + layer.epsilon)
         self.mean = held["moving_mean"]
@@ -215,7 +216,7 @@ def _matrices(site: Site, error: float) -> Iterator[Edit]:
     count = max(2, NUMBERS // max(math.prod(site.recorded[0].shape[1:-1]), 1))
     x = site.inputs[0][-count:].astype(np.float64)
     y, sure, steep = ending(site.recorded[0][-count:].astype(np.float64))  # before the activation; where that is known
-    params = {name: a.real.astype(np.float64) for name, a in site.params.items()}
+    params = doubled(site.params)
     plain = replace(layer, activation="linear")
     (own,) = plain.forward(params, (x,)).outputs
     if own.shape != y.shape:

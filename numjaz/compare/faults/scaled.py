@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from numjaz.compare.faults.edit import Edit, Site, Step
+from numjaz.compare.faults.solved import CLOSE, DEVIATIONS
+from numjaz.compare.isolated import doubled
 from numjaz.compare.rounding import Rounded, rounded
 from numjaz.layers import Array, Recurrent
 
 CHANNELS = 8  # at most
 WINDOWS, STEPS = 4, 12  # that tell; of a recurrent layer, its first steps
 ROUNDS, STEP = 15, 1e-6
-CLOSE = 4.0  # times the error of rounding: solved
-DEVIATIONS = 4.0
 FAR = 1e-4  # from 1 and 0, or from one another: scales and shifts that are
 
 
@@ -28,7 +28,7 @@ def scaled_inputs(site: Site, error: float) -> Iterator[Edit]:
     channels = x.shape[-1]
     if not 2 <= channels <= CHANNELS:
         return
-    params = {name: a.real.astype(np.float64) for name, a in site.params.items()}
+    params = doubled(site.params)
 
     def left(numbers: Array) -> Array:
         read = x * numbers[:channels] + numbers[channels:]

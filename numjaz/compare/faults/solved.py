@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from numjaz.compare.faults.edit import Edit, Site
+from numjaz.compare.isolated import doubled
 from numjaz.layers import GRU, LSTM, Array, SimpleRNN
 from numjaz.layers.base import Arrays
 
@@ -38,7 +39,7 @@ def solved_recurrence(site: Site, name: str, error: float) -> Array | None:
     count = max(1, NUMBERS // max(site.recorded[0].shape[1], 1))
     x, there = site.inputs[0][-count:].astype(np.float64), site.recorded[0][-count:].astype(np.float64)
     x = x[:, ::-1] if layer.go_backwards else x
-    params = {key: a.real.astype(np.float64) for key, a in site.params.items()}
+    params = doubled(site.params)
     array = params[name]
     rows = array.reshape(-1, layer.GATES, layer.units)  # a view: every row of each gate
     unknown = rows.shape[0] * layer.GATES
@@ -76,7 +77,7 @@ def begun_elsewhere(site: Site) -> Iterator[Edit]:
     if layer.return_sequences:  # the first step read tells
         x = x[:, -1:] if layer.go_backwards else x[:, :1]
         there = there[:, :1]
-    params = {key: a.real.astype(np.float64) for key, a in site.params.items()}
+    params = doubled(site.params)
 
     def made(value: float) -> Array:
         state = (np.full((len(x), layer.units), value),) * layer.STATES
