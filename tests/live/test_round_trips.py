@@ -91,11 +91,15 @@ def keras_inputs(x: Any, names: tuple[str, ...]) -> Any:
     return arrays if len(arrays) > 1 else arrays[0]
 
 
+def keras_is_right(model: numjaz.Model) -> bool:
+    """With as many heads as steps and a key of one number, Keras 3.15 itself takes one axis for the other."""
+    return "key_dim=1," not in repr(model.nodes)
+
+
 @SLOW
 @given(cases())
 def test_keras_loads_it(case: tuple[numjaz.Model, Any]) -> None:
-    # As many heads as steps, and a key of one number: Keras 3.15 itself takes one axis for the other.
-    assume("key_dim=1," not in repr(case[0].nodes))
+    assume(keras_is_right(case[0]))
     model, x = all_ends(case[0]), many(case[1])
     keras = pytest.importorskip("keras")
     from keras_oracle import compute_in
@@ -156,6 +160,7 @@ def test_jazbat_net(tmp_path: Path, format: str, options: dict[str, Any]) -> Non
 @SLOW
 @given(cases())
 def test_the_keras_twin(case: tuple[numjaz.Model, Any]) -> None:
+    assume(keras_is_right(case[0]))
     model, x = all_ends(case[0]), many(case[1])
     pytest.importorskip("keras")
     from keras_oracle import compute_in
