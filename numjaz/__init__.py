@@ -5,6 +5,7 @@ from numjaz.architectures import jazbat
 from numjaz.audit import count, memory
 from numjaz.compare import compare
 from numjaz.contract import Contract
+from numjaz.engine import Plan, compile
 from numjaz.errors import NumjazError, NumjazWarning
 from numjaz.formats import load, register
 from numjaz.model import Golden, Model
@@ -21,9 +22,11 @@ __all__ = [
     "Node",
     "NumjazError",
     "NumjazWarning",
+    "Plan",
     "Recording",
     "__version__",
     "compare",
+    "compile",
     "count",
     "frameworks",
     "jazbat",

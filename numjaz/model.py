@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from numjaz.errors import NumjazError
 from numjaz.layers import Array, Input, Parameter, Shape
 from numjaz.nodes import LENGTHS, WINDOW, Node, output_key, output_shapes, owned_parameters, parameter_table, source_of
 
-BLOCK = 128  # windows computed at a time: bounds the memory of `predict`
+BLOCK = 128  # windows computed at a time: bounds the memory of `reference`
 
 
 class Golden(NamedTuple):
@@ -94,6 +95,7 @@ class Model:
         if absent:
             raise NumjazError(f"node {source_of(absent[0])[0]!r} has no output {source_of(absent[0])[1]}")
         self.parameters: Mapping[str, Array] = MappingProxyType(_checked_arrays(self.parameter_table, parameters))
+        self._plans = threading.local()  # a plan's memory is one, so each thread has its own
         self._cast: dict[np.dtype[Any], dict[str, dict[str, Array]]] = {}
         self.classes = tuple(classes) if classes is not None else None
         if self.classes is not None:
@@ -123,18 +125,24 @@ class Model:
         NumjazError
             For a wrong shape or dtype, or a value that is not finite: it names the axis.
         """
-        given = self._checked_inputs(x)
+        from numjaz.engine import plan_for
+
+        given = self.checked(x, finite=False)
+        first = next(iter(given.values()))
+        return plan_for(self, self._plans.__dict__, len(first), first.dtype).predict(given)
+
+    def reference(self, given: Mapping[str, Array]) -> dict[str, Array]:
+        """Every output by its name, by the layers as they are stated; inputs as `checked` gives them."""
         count = len(next(iter(given.values())))
         parts = [
             self._run({name: array[a : a + BLOCK] for name, array in given.items()}, keep=False)
             for a in range(0, max(count, 1), BLOCK)
         ]
-        made = {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
-        return made if len(made) > 1 else made[self.outputs[0]]
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
 
     def activations(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:
         """Every node's output by its name, ``node[1]`` its second, for inputs as `predict` takes them."""
-        return self._run(self._checked_inputs(x), keep=True)
+        return self._run(self.checked(x), keep=True)
 
     def replace(self, arrays: Mapping[str, Array]) -> Model:
         """A new model with some arrays exchanged; this one stays as it is.
@@ -218,7 +226,8 @@ class Model:
             }
         return self._cast[dtype]
 
-    def _checked_inputs(self, x: Array | Mapping[str, Array]) -> dict[str, Array]:
+    def checked(self, x: Array | Mapping[str, Array], *, finite: bool = True) -> dict[str, Array]:
+        """Inputs by name, as `predict` takes them; `NumjazError` where they do not fit, or are not ``finite``."""
         if not isinstance(x, Mapping):
             if len(self.inputs) != 1:
                 raise NumjazError(
@@ -229,6 +238,8 @@ class Model:
             raise NumjazError(f"the inputs are {', '.join(self.inputs)}, not {', '.join(map(str, x)) or 'none'}")
         layers = {node.name: node.layer for node in self.nodes if isinstance(node.layer, Input)}
         checked = {name: _checked_input(np.asarray(x[name]), layers[name]) for name in self.inputs}
+        for array in checked.values() if finite else ():
+            _check_finite(array)
         if len({(len(array), array.dtype) for array in checked.values()}) != 1:
             raise NumjazError("the inputs differ in axis 0 (windows) or in dtype")
         return checked
@@ -237,8 +248,7 @@ class Model:
 def _checked_input(x: Array, layer: Input) -> Array:
     if x.dtype not in (np.float32, np.float64):
         raise NumjazError(f"x has dtype {x.dtype}; the network takes float32 or float64 (x.astype(numpy.float32))")
-    inner = ["time"] if len(layer.axes) == 1 else [f"axis {k}" for k, _ in enumerate(layer.axes, start=1)]
-    axes = ["windows", *inner, "features"]
+    axes = _axes(len(layer.axes) + 2)
     if x.ndim != len(axes):
         hint = "; x[None] makes one window a batch" if x.ndim == len(axes) - 1 else ""
         raise NumjazError(f"x has shape {x.shape}; the axes are ({', '.join(axes)}), {len(axes)} of them{hint}")
@@ -249,12 +259,20 @@ def _checked_input(x: Array, layer: Input) -> Array:
         if x.shape[k] == 0 or (size is not None and x.shape[k] != size):
             wrong = "is empty" if x.shape[k] == 0 else f"is {x.shape[k]}, the network takes {size}"
             raise NumjazError(f"x has shape {x.shape}: axis {k} ({axes[k]}) {wrong}")
+    return x
+
+
+def _axes(rank: int) -> list[str]:
+    inner = ["time"] if rank == 3 else [f"axis {k}" for k in range(1, rank - 1)]
+    return ["windows", *inner, "features"]
+
+
+def _check_finite(x: Array) -> None:
     finite = np.isfinite(x)
     if not finite.all():
-        at = tuple(int(i) for i in np.argwhere(~finite)[0])
+        at, axes = tuple(int(i) for i in np.argwhere(~finite)[0]), _axes(x.ndim)
         place = ", ".join(f"axis {k} ({axis}) {i}" for k, (axis, i) in enumerate(zip(axes, at, strict=True)))
         raise NumjazError(f"x is not finite at {place}: {x[at]}")
-    return x
 
 
 def _checked_arrays(table: Mapping[str, Parameter], arrays: Mapping[str, Array]) -> dict[str, Array]:

@@ -42,27 +42,27 @@ class _Pooling(Layer):
         check_choice(self, "padding", ("valid", "same"))
 
     @property
-    def _strides(self) -> int:
+    def stride(self) -> int:
         return self.strides or self.pool_size
 
     @property
     def reach(self) -> tuple[int | None, int | None]:
-        return reach_of(self.pool_size, self._strides, self.padding)
+        return reach_of(self.pool_size, self.stride, self.padding)
 
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         time, channels = sequence(shapes, self)
-        return ((output_time(time, self.pool_size, self._strides, self.padding), channels),)
+        return ((output_time(time, self.pool_size, self.stride, self.padding), channels),)
 
     def _pools(self, x: Array, fill: float) -> Array:
         """Each step's samples, as a view of the padded x: (N, T, C) -> (N, steps, C, pool)."""
-        before, behind = zeros_around(x.shape[1], self.pool_size, self._strides, self.padding)
-        if output_time(x.shape[1], self.pool_size, self._strides, self.padding) < 1:
+        before, behind = zeros_around(x.shape[1], self.pool_size, self.stride, self.padding)
+        if output_time(x.shape[1], self.pool_size, self.stride, self.padding) < 1:
             raise NumjazError(
                 f"{type(self).__name__}: {x.shape[1]} samples are fewer than the {self.pool_size} of a pool"
             )
         ends = (np.full((x.shape[0], n, x.shape[2]), fill, x.dtype) for n in (before, behind))
         x = np.concatenate((next(ends), x, next(ends)), axis=1)
-        return sliding_window_view(x, self.pool_size, axis=1)[:, :: self._strides]
+        return sliding_window_view(x, self.pool_size, axis=1)[:, :: self.stride]
 
 
 @dataclass(frozen=True)

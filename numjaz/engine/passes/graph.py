@@ -1,0 +1,90 @@
+"""Nodes and arrays while they are rewritten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from numjaz.layers import Array, Input, Layer
+from numjaz.model import Model
+from numjaz.nodes import Node, output_key, source_of
+
+Source = tuple[str, int]
+
+
+class Graph:
+    """A network's nodes by name, in order, and its arrays in float64; `model` makes a network of them again."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.nodes = {node.name: node for node in model.nodes}
+        self.arrays: dict[str, Array] = {name: a.astype(np.float64) for name, a in model.parameters.items()}
+        self.outputs = list(model.outputs)
+
+    def readers(self, name: str, output: int | None = None) -> list[Node]:
+        """Who reads a node, or one of its outputs."""
+        return [
+            node
+            for node in self.nodes.values()
+            if any(source == name and output in (None, k) for source, k in node.inputs)
+        ]
+
+    def ends(self, name: str) -> bool:
+        """Whether one of a node's outputs is the network's."""
+        return any(source_of(output)[0] == name for output in self.outputs)
+
+    def passes_to(self, name: str) -> Node | None:
+        """The only reader of a node, which is no output and reads it once."""
+        readers = self.readers(name)
+        alone = len(readers) == 1 and not self.ends(name) and [s for s, _ in readers[0].inputs].count(name) == 1
+        return readers[0] if alone else None
+
+    def alone(self, node: Node) -> bool:
+        """Whether a node's arrays are its own."""
+        return sum(other.owner == node.owner for other in self.nodes.values()) == 1
+
+    def params(self, node: Node) -> dict[str, Array]:
+        start = f"{node.owner}/"
+        return {name[len(start) :]: array for name, array in self.arrays.items() if name.startswith(start)}
+
+    def change(self, node: Node, layer: Layer, inputs: Iterable[Source], params: Mapping[str, Array]) -> None:
+        """Another layer with arrays of its own in a node's place."""
+        if self.alone(node):
+            for name in self.params(node):
+                del self.arrays[f"{node.owner}/{name}"]
+        self.nodes[node.name] = Node(node.name, layer, tuple(inputs))
+        self.arrays |= {f"{node.name}/{name}": array for name, array in params.items()}
+
+    def insert(self, before: str, node: Node, params: Mapping[str, Array]) -> None:
+        """A new node, before another."""
+        found: dict[str, Node] = {}
+        for name, other in self.nodes.items():
+            if name == before:
+                found[node.name] = node
+            found[name] = other
+        self.nodes = found
+        self.arrays |= {f"{node.name}/{name}": array for name, array in params.items()}
+
+    def remove(self, node: Node, instead: Source | None = None) -> None:
+        """Take a node out; who read its first output reads ``instead``."""
+        if self.alone(node):
+            for name in self.params(node):
+                del self.arrays[f"{node.owner}/{name}"]
+        del self.nodes[node.name]
+        if instead is not None:
+            self.redirect({(node.name, 0): instead})
+
+    def redirect(self, sources: Mapping[Source, Source]) -> None:
+        """Let who read one output read another."""
+        for name, other in self.nodes.items():
+            inputs = tuple(sources.get(source, source) for source in other.inputs)
+            self.nodes[name] = replace(other, inputs=inputs)
+        self.outputs = [output_key(*sources.get(source_of(name), source_of(name))) for name in self.outputs]
+
+    def model(self) -> Model:
+        """The network as it is now."""
+        if any(isinstance(node.layer, Input) != (not node.inputs) for node in self.nodes.values()):
+            raise AssertionError("a rewritten network has its inputs still")
+        return Model(self.nodes.values(), self.arrays, outputs=self.outputs)

@@ -1,0 +1,160 @@
+"""Plans: a network made ready to run fast, again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from numjaz.engine.building import build
+from numjaz.engine.passes import PASSES, rewritten
+from numjaz.engine.runtime.layout import Block, Single
+from numjaz.engine.runtime.runner import BusyError, Runner
+from numjaz.errors import NumjazError
+from numjaz.layers import Array, Input
+from numjaz.model import Model
+from numjaz.nodes import WINDOW, output_shapes, source_of
+from numjaz.planning import Tensor
+
+WIDTH = 64  # windows at once, where nobody says how many: more gain nothing, and need more memory
+LANES = 16  # widths are multiples of it
+LENGTHS = 4  # lengths of windows that a plan stays ready for
+
+
+class Plan:
+    """A compiled network; see `compile`.
+
+    Attributes
+    ----------
+    model : Model
+        The network.
+    batch : int
+        How many windows are computed at once; fewer are filled up with zeros.
+    dtype : numpy.dtype
+        Of all that is computed.
+    """
+
+    def __init__(self, model: Model, batch: int, dtype: np.dtype[Any], exact: bool, without: frozenset[str]) -> None:
+        self.model, self.batch, self.dtype, self.exact = model, batch, dtype, exact
+        self._rewritten = model if exact else rewritten(model, without)
+        self._runners: dict[int, Runner] = {}
+        self._window = model.contract.window if model.contract else WINDOW
+        if not exact:
+            self._runner(self._window)
+
+    def predict(self, x: Array | Mapping[str, Array]) -> Any:
+        """The network's output, as `Model.predict` gives it, in the plan's dtype.
+
+        A window's bits do not depend on which windows stand beside it, nor on how many.
+
+        Raises
+        ------
+        NumjazError
+            For a wrong shape, a number that is not finite; where another thread is in the plan.
+        """
+        given = self.model.checked(x, finite=False)
+        lengths = {n for name, array in given.items() for n, m in self._axes(name, array) if m is None}
+        if self.exact or len(lengths) > 1:
+            made = self.model.reference({n: a.astype(self.dtype) for n, a in self.model.checked(x).items()})
+        else:
+            try:
+                found = self._runner(lengths.pop() if lengths else self._window).run(given)
+            except BusyError:
+                raise NumjazError(
+                    "this plan is computing in another thread: compile one for each (Model.predict does)"
+                ) from None
+            if found is None:
+                self.model.checked(x)
+                raise AssertionError("a network's inputs are finite, or it is said where they are not")
+            made = found
+        return made if len(made) > 1 else made[self.model.outputs[0]]
+
+    @property
+    def arena_bytes(self) -> int:
+        """The one block of memory that all that is computed lies in, for windows of the network's length."""
+        return 0 if self.exact else self._runner(self._window).program.arena.size
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """What lies in the arena: name, bytes, and from which section to which it is needed."""
+        return [] if self.exact else self._runner(self._window).program.tensors
+
+    def _axes(self, name: str, array: Array) -> Iterable[tuple[int, int | None]]:
+        """An input's lengths, and what they must be where they are not free."""
+        (layer,) = (node.layer for node in self.model.nodes if node.name == name)
+        assert isinstance(layer, Input)
+        return zip(array.shape[1:], layer.axes, strict=False)
+
+    def _runner(self, window: int) -> Runner:
+        """The plan for windows of a length, made when it is first asked for."""
+        if window not in self._runners:
+            layout = Single(self.dtype) if self.batch == 1 else Block(self.dtype, self.batch)
+            built = build(self._rewritten, window, layout)
+            made = output_shapes(self.model.nodes, window)
+            shapes = {name: made[node][k] for name, (node, k) in ((n, source_of(n)) for n in self.model.outputs)}
+            names = dict(zip(self.model.outputs, built.outputs.values(), strict=True))
+            if len(self._runners) >= LENGTHS:
+                del self._runners[next(iter(self._runners))]
+            self._runners[window] = Runner(built.forms, built.inputs, names, shapes, layout)
+        return self._runners[window]
+
+
+def compile(
+    model: Model,
+    batch: int | None = None,
+    dtype: Any = np.float32,
+    *,
+    exact: bool = False,
+    without: Iterable[str] = (),
+) -> Plan:
+    """Make a network ready to run fast.
+
+    Parameters
+    ----------
+    model : Model
+        Any; layers without a fast form run as they are stated.
+    batch : int, optional
+        How many windows come at once. One: the least time to an answer. More: as many together, up to
+        64, which is also what is taken where nothing is said; then time goes into many windows at once.
+    dtype : dtype
+        float32 or float64; what is given is cast to it.
+    exact : bool
+        Run the layers as they are stated instead: the reference's bits, at its speed.
+    without : iterable of str
+        Passes to leave out, of `numjaz.engine.PASSES`.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    NumjazError
+        For a batch, dtype or pass that there is not.
+
+    Examples
+    --------
+    >>> import numjaz, numpy as np
+    >>> plan = numjaz.compile(numjaz.jazbat(), batch=1)
+    >>> plan.predict(np.zeros((1, 256, 1), dtype=np.float32)).shape
+    (1, 6)
+    """
+    kind = np.dtype(dtype)
+    if kind not in (np.float32, np.float64):
+        raise NumjazError(f"dtype {kind}: a plan computes in float32 or float64")
+    if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
+        raise NumjazError(f"batch must be a whole number, 1 or more, not {batch!r:.60}")
+    unknown = sorted(set(without) - set(PASSES))
+    if unknown:
+        raise NumjazError(f"no pass is named {unknown[0]!r:.60}; there are {', '.join(PASSES)}")
+    width = WIDTH if batch is None else 1 if batch == 1 else min(-(-batch // LANES) * LANES, WIDTH)
+    return Plan(model, width, kind, exact, frozenset(without))
+
+
+def plan_for(model: Model, kept: dict[Any, Plan], windows: int, dtype: np.dtype[Any]) -> Plan:
+    """The plan for so many windows, of those that are ``kept``: for one, a few, or many at once."""
+    width = 1 if windows <= 1 else LANES if windows <= 2 * LANES else WIDTH
+    if (width, dtype) not in kept:
+        kept[width, dtype] = compile(model, width, dtype)
+    return kept[width, dtype]

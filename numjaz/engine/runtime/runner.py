@@ -1,0 +1,78 @@
+"""A bound plan: arrays in, calls made one after the other, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from threading import Lock
+
+import numpy as np
+
+from numjaz.engine.runtime.forms import Form, Value
+from numjaz.engine.runtime.layout import Array, Single
+from numjaz.engine.runtime.program import Program
+
+
+class BusyError(RuntimeError):
+    """Raised where a plan is asked while it computes: its memory is one."""
+
+
+class Runner:
+    """Runs a program block by block.
+
+    Parameters
+    ----------
+    forms : sequence of Form
+        In the order of execution.
+    inputs, outputs : dict of str to Value
+        By the names of the network's.
+    shapes : dict of str to tuple
+        Each output's shape without the batch.
+    layout : Single or Block
+        How many windows are computed at once.
+    """
+
+    def __init__(
+        self,
+        forms: Sequence[Form],
+        inputs: Mapping[str, Value],
+        outputs: Mapping[str, Value],
+        shapes: Mapping[str, tuple[int, ...]],
+        layout: Single,
+    ) -> None:
+        self.layout, self.shapes = layout, dict(shapes)
+        self.program = Program(forms, list(inputs.values()), list(outputs.values()), layout)
+        self._inputs = {name: self.program.inputs[value.name] for name, value in inputs.items()}
+        self._outputs = {name: self.program.outputs[value.name] for name, value in outputs.items()}
+        self._finite = {name: np.empty(array.shape, np.bool_) for name, array in self._inputs.items()}
+        self._lock = Lock()
+
+    def run(self, given: Mapping[str, Array]) -> dict[str, Array] | None:
+        """Every output (N, …) for inputs (N, T, C), or None where an input holds a number that is not finite.
+
+        What an interrupted run left behind does not matter to the next: each begins from its inputs.
+        """
+        if not self._lock.acquire(blocking=False):
+            raise BusyError
+        try:
+            return self._run(given)
+        finally:
+            self._lock.release()
+
+    def _run(self, given: Mapping[str, Array]) -> dict[str, Array] | None:
+        layout, calls = self.layout, self.program.calls
+        count = len(next(iter(given.values())))
+        made = {name: np.empty((count, *shape), layout.dtype) for name, shape in self.shapes.items()}
+        flat = {name: array.reshape(count, -1, array.shape[-1]) for name, array in made.items()}
+        with np.errstate(all="ignore"):  # once for all calls; that inputs are finite is asked below
+            for first in range(0, count, layout.width):
+                block = slice(first, first + layout.width)
+                for name, x in given.items():
+                    layout.load(x[block].reshape(len(x[block]), -1, x.shape[-1]), self._inputs[name])
+                    np.isfinite(self._inputs[name], self._finite[name])
+                    if not self._finite[name].all():
+                        return None
+                for call, arguments in calls:
+                    call(*arguments)
+                for name, array in self._outputs.items():
+                    layout.unload(array, flat[name][block])
+        return made
