@@ -238,9 +238,9 @@ def lstm() -> numjaz.Model:
     ids=["1D", "6D", "3D", "lstm"],
 )
 def test_tracemalloc_sees_the_same(model: numjaz.Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind every node of a prediction, with what a layer holds while it computes let go."""
+    """Behind every node of the reference, with what a layer holds while it computes let go."""
     x = np.zeros((1, 64, model.nodes[0].layer.features), np.float32)  # type: ignore[attr-defined]
-    model.predict(x)  # the weights in this dtype are kept
+    model.reference(model.checked(x))  # the weights in this dtype are kept
     seen: list[int] = []
     depth = [0]
 
@@ -259,7 +259,7 @@ def test_tracemalloc_sees_the_same(model: numjaz.Model, monkeypatch: pytest.Monk
     for kind in {type(node.layer) for node in model.nodes}:
         monkeypatch.setattr(kind, "forward", watched(kind.forward))
     tracemalloc.start()
-    model.predict(x)
+    model.reference({"input": x})
     tracemalloc.stop()
     found = memory(model, window=64)
     # The input is the caller's, and was there before.

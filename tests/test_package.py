@@ -21,12 +21,13 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "formula": set(),
     "planning": set(),
     "nodes": {"layers"},
-    "model": {"nodes", "layers", "report", "formats"},  # formats and report through its lazy doors alone
+    "model": {"nodes", "layers", "report", "formats", "engine"},  # the last three through its lazy doors alone
     "architectures": {"model", "nodes", "layers"},
     "formats": {"model", "nodes", "layers", "architectures", "doors"},
     "audit": {"model", "nodes", "layers", "formula", "planning", "report", "doors"},
     "compare": {"model", "nodes", "layers", "formats", "doors", "report"},
     "signal": {"doors"},
+    "engine": {"model", "nodes", "layers", "planning", "report"},
     "learn": {"model", "layers", "signal"},
     "frameworks": {"model", "nodes", "layers", "formats", "compare"},
     "plot": {"audit", "doors", "report"},

@@ -57,7 +57,7 @@ def test_shapes_are_those_of_the_activations(case: tuple[numjaz.Model, Any]) -> 
     free = [n for name, a in given_x.items() for n, m in zip(a.shape[1:], layers[name].axes, strict=False) if m is None]
     shapes = model.shapes(free[0] if free else None)
     assert {name: array.shape[1:] for name, array in made.items()} == shapes
-    predicted = named(model.predict(x), model)
+    predicted = model.reference(model.checked(x))
     assert list(predicted) == list(model.outputs)
     for name, array in predicted.items():
         np.testing.assert_array_equal(array, made[name])

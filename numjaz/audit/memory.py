@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from numjaz.audit.graph import Graph, best_order
 from numjaz.audit.inventory import check_extent, item_size
@@ -14,7 +15,7 @@ from numjaz.errors import NumjazError
 from numjaz.layers import Add, Average, Input, Shape, Subtract
 from numjaz.model import Model
 from numjaz.nodes import asked, output_key, output_shapes, owned_parameters, with_inputs
-from numjaz.planning import alive, arena
+from numjaz.planning import Tensor, alive, arena
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,18 @@ BY_ROWS = ("softmax", "log_softmax", "sparsemax_keras")
 ORDERED = ("liveness", "in_place", "arena")
 
 
+class Planned(Protocol):
+    """Tensors with their lifetimes, as a compiled plan has them."""
+
+    @property
+    def tensors(self) -> Sequence[Tensor]: ...
+
+    @property
+    def steps(self) -> Sequence[str]: ...
+
+
 def memory(
-    model: Model,
+    model: Model | Planned,
     definition: str = "liveness",
     window: int = 256,
     batch: int = 1,
@@ -83,8 +94,8 @@ def memory(
 
     Parameters
     ----------
-    model : Model
-        Any.
+    model : Model or Plan
+        Any; of a plan its own tensors count, by ``all``, ``liveness`` or ``arena``, and nothing else is asked.
     definition : str
         One of `DEFINITIONS`.
     window, batch : int
@@ -112,9 +123,11 @@ def memory(
     >>> memory(model, "in_place", order="best").peak_bytes // 4
     35328
     """
-    check_extent(model, window, batch)
     if not isinstance(definition, str) or definition not in DEFINITIONS:
         raise NumjazError(f"definition {definition!r:.60} is not one of {', '.join(DEFINITIONS)}")
+    if not isinstance(model, Model):
+        return _planned(model, definition)
+    check_extent(model, window, batch)
     if order not in ("given", "best") or (order == "best" and definition not in ORDERED):
         raise NumjazError(f"order {order!r:.60}: given, or best for {', '.join(ORDERED)}")
     shapes = output_shapes(model.nodes, window)
@@ -125,6 +138,22 @@ def memory(
     if definition == "torchinfo":
         return Memory(definition, *_torchinfo(model, window, shapes, size))
     return Memory(definition, *PLAIN[definition](graph, _weights(model)))
+
+
+def _planned(plan: Planned, definition: str) -> Memory:
+    """What a plan's tensors need."""
+    tensors, names = plan.tensors, plan.steps
+    if definition not in ("all", "liveness", "arena"):
+        raise NumjazError(f"definition {definition!r}: of a plan's tensors there are all, liveness and arena")
+    sums = alive(tensors, len(names))
+    held = [tuple(t.name for t in tensors if t.first <= k <= t.last) for k in range(len(names))]
+    timeline = tuple(Step(name, sums[k], held[k]) for k, name in enumerate(names))
+    if definition == "all":
+        return Memory(definition, sum(tensor.size for tensor in tensors), timeline)
+    if definition == "liveness":
+        return Memory(definition, max(sums, default=0), timeline)
+    planned = arena(tensors)
+    return Memory(definition, planned.size, timeline, offsets=planned.offsets)
 
 
 def _sum(graph: Graph, weights: Sequence[bool]) -> tuple[int, tuple[Step, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatchmethod
 from typing import Any
@@ -62,7 +62,7 @@ from numjaz.layers.base import under
 from numjaz.layers.convolution import zeros_around
 from numjaz.layers.functions import ONE_BY_ONE
 from numjaz.model import Model
-from numjaz.nodes import Node, output_key, output_shapes, source_of
+from numjaz.nodes import Node, output_key, output_shapes
 
 Shape = tuple[int, ...]
 
@@ -132,8 +132,15 @@ class _Builder:
         return self.values[name]
 
     def edged(self, value: Value, edge: float, wanted: bool) -> Value:
-        """A value beyond whose ends this number stands; a copy, where another does for another reader."""
-        if not wanted or self.edges.setdefault(value.name, edge) == edge:
+        """A value beyond whose ends this number stands.
+
+        A copy, where another reader finds another number there, or, of one window, none: a product would
+        copy what does not lie in one piece.
+        """
+        if not wanted:
+            return value
+        shared = self.layout.width == 1 and len(self.readers.get(value.name, ())) > 1
+        if not shared and self.edges.setdefault(value.name, edge) == edge:
             return value
         name = f"{value.name} with {edge:g} around"
         if name not in self.values:
@@ -325,9 +332,7 @@ class _Builder:
         if first != second or first.go_backwards or layer.merge != "concat":
             return False
         params = self.params(node)
-        sides = [
-            Side(*_arrays(under(params, name)), backwards=name == "backward") for name in ("forward", "backward")
-        ]
+        sides = [Side(*_arrays(under(params, name)), backwards=name == "backward") for name in ("forward", "backward")]
         return self._recurrence(node, first, sides, turned=True)
 
     def _recurrence(self, node: Node, layer: Any, sides: Sequence[Side], *, turned: bool) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numjaz.engine.building import build
+from numjaz.engine.explaining import arena_table, fused, steps_table
 from numjaz.engine.passes import PASSES, rewritten
 from numjaz.engine.runtime.layout import Block, Single
 from numjaz.engine.runtime.runner import BusyError, Runner
@@ -35,7 +36,9 @@ class Plan:
         Of all that is computed.
     """
 
-    def __init__(self, model: Model, batch: int, dtype: np.dtype[Any], exact: bool, without: frozenset[str]) -> None:
+    def __init__(
+        self, model: Model, batch: int, dtype: np.dtype[Any], *, exact: bool = False, without: Iterable[str] = ()
+    ) -> None:
         self.model, self.batch, self.dtype, self.exact = model, batch, dtype, exact
         self._rewritten = model if exact else rewritten(model, without)
         self._runners: dict[int, Runner] = {}
@@ -79,6 +82,25 @@ class Plan:
     def tensors(self) -> list[Tensor]:
         """What lies in the arena: name, bytes, and from which section to which it is needed."""
         return [] if self.exact else self._runner(self._window).program.tensors
+
+    @property
+    def steps(self) -> list[str]:
+        """What goes through time together: the names of each section's forms."""
+        if self.exact:
+            return []
+        return [", ".join(form.name for form in s.forms) for s in self._runner(self._window).program.sections]
+
+    def explain(self) -> str:
+        """What was fused, each step with its share of the work and of the time, and what lies in the arena."""
+        how = f"{self.batch} windows at once" if self.batch > 1 else "one window at a time"
+        head = f"{how}, {self._window} samples each, {self.dtype}"
+        if self.exact:
+            return f"{head}; every layer as it is stated"
+        program = self._runner(self._window).program
+        gone = fused(self.model, self._rewritten)
+        calls = f"{len(program.calls):,} calls of NumPy; arena of {program.arena.size:,} bytes"
+        said = f"fused with others: {', '.join(gone)}" if gone else "nothing was fused"
+        return "\n\n".join((f"{head}: {calls}\n{said}", steps_table(program), arena_table(program)))
 
     def _axes(self, name: str, array: Array) -> Iterable[tuple[int, int | None]]:
         """An input's lengths, and what they must be where they are not free."""
@@ -149,12 +171,12 @@ def compile(
     if unknown:
         raise NumjazError(f"no pass is named {unknown[0]!r:.60}; there are {', '.join(PASSES)}")
     width = WIDTH if batch is None else 1 if batch == 1 else min(-(-batch // LANES) * LANES, WIDTH)
-    return Plan(model, width, kind, exact, frozenset(without))
+    return Plan(model, width, kind, exact=exact, without=without)
 
 
 def plan_for(model: Model, kept: dict[Any, Plan], windows: int, dtype: np.dtype[Any]) -> Plan:
     """The plan for so many windows, of those that are ``kept``: for one, a few, or many at once."""
     width = 1 if windows <= 1 else LANES if windows <= 2 * LANES else WIDTH
     if (width, dtype) not in kept:
-        kept[width, dtype] = compile(model, width, dtype)
+        kept[width, dtype] = Plan(model, width, dtype)
     return kept[width, dtype]

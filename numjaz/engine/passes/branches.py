@@ -64,7 +64,7 @@ def _joined(graph: Graph, node: Node) -> bool:
     alike = {(each.activation, each.strides, each.dilation, each.padding) for each in layers}
     longest = max(each.kernel_size for each in layers)
     centred = first.padding == "same" and first.strides == first.dilation == 1
-    if len(alike) > 1 or any(each.kernel_size != longest for each in layers) and not centred:
+    if len(alike) > 1 or (any(each.kernel_size != longest for each in layers) and not centred):
         return False
     if any((longest - each.kernel_size) % 2 for each in layers) or first.activation not in ONE_BY_ONE:
         return False

@@ -13,9 +13,9 @@ from numjaz.nodes import LENGTHS, Node, output_shapes
 
 
 def folded_normalizations(model: Model) -> Model:
-    """y W + b where y = scale x + shift is x (scale W) + (b + shift W).
+    """A normalization becomes part of the products around it: (scale x + shift) W = x (scale W) + shift W.
 
-    A normalization goes into all that read it, where all are products, and none sees it beyond its
+    It goes into all that read it, where all are products, and none sees it beyond its
     ends: there are zeros, not ``shift``. Otherwise it goes into the linear product before it.
     """
     graph = Graph(model)
@@ -27,6 +27,7 @@ def folded_normalizations(model: Model) -> Model:
         if node.layer.axis % rank != rank - 1:
             continue
         node = graph.nodes[node.name]  # as it is now: another may have gone before it
+        assert isinstance(node.layer, BatchNormalization)
         scale, shift = _affine(node.layer, graph.params(node))
         readers = graph.readers(node.name)
         source = graph.nodes[node.inputs[0][0]]

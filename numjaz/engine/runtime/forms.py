@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -68,6 +69,11 @@ class Form:
         """Whether it does the same at every moment."""
         return True
 
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of its matrices for a window, those with zeros too."""
+        return 0
+
     def scratch(self, layout: Single, steps: int) -> dict[str, tuple[int, ...]]:
         """Arrays that it wants beside, by name, for so many outputs at once."""
         return {}
@@ -116,6 +122,10 @@ class Product(Form):
             whole[0, ones] = self.bias
         return whole
 
+    @property
+    def macs(self) -> int:
+        return self.makes[0].time * self.kernel.size
+
     def sees(self) -> tuple[int, int, int]:
         return self.before, (len(self.kernel) - 1) * self.dilation + 1, self.strides
 
@@ -161,6 +171,10 @@ class Depthwise(Form):
     strides: int = 1
     before: int = 0
     edge: float | None = None
+
+    @property
+    def macs(self) -> int:
+        return self.makes[0].time * self.kernel.size
 
     def sees(self) -> tuple[int, int, int]:
         return self.before, (len(self.kernel) - 1) * self.dilation + 1, self.strides
@@ -365,7 +379,7 @@ class Copy(Form):
             yield from moved(x, y)
         else:
             breaks = [0, *(np.flatnonzero(np.diff(source.lanes) != 1) + 1).tolist(), source.channels]
-            for a, b in zip(breaks, breaks[1:], strict=False):
+            for a, b in pairwise(breaks):
                 at = int(source.lanes[a])
                 yield np.copyto, (layout.channels(y, a, b), layout.channels(x, at, at + b - a))
 

@@ -20,7 +20,8 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     raw = np.zeros(size + ALIGNMENT, np.uint8)
     first = -raw.ctypes.data % ALIGNMENT
-    return raw[first : first + size].view(dtype).reshape(shape)
+    made: Array = raw[first : first + size].view(dtype).reshape(shape)
+    return made
 
 
 class Single:
@@ -107,12 +108,10 @@ class Block(Single):
         return np.matmul, (matrix, x, y)
 
     def taps(self, x: Array, kernel_size: int, dilation: int, strides: int, steps: int) -> Array:
-        """(steps, k, C, N); where neighbours in time are neighbours in memory, (steps, k C, N): matrices as they lie."""
+        """(steps, k, C, N), or the matrices (steps, k C, N) where neighbours in time lie side by side."""
         t, c, n = x.strides
         if not self.gathers(kernel_size, dilation):
-            return as_strided(
-                x, (steps, kernel_size * x.shape[1], self.width), (t * strides, c, n), writeable=False
-            )
+            return as_strided(x, (steps, kernel_size * x.shape[1], self.width), (t * strides, c, n), writeable=False)
         shape = (steps, kernel_size, x.shape[1], self.width)
         return as_strided(x, shape, (t * strides, t * dilation, c, n), writeable=False)
 

@@ -45,6 +45,11 @@ class Step(NamedTuple):
     end: int
 
 
+def _bordered(size: int) -> int:
+    """Bytes up to the next border, so that what lies behind begins on one."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
 class Program:
     """The calls that make a network's outputs from its inputs, on one block of memory.
 
@@ -85,8 +90,10 @@ class Program:
         for form in forms:
             self._lend(form)
         size = layout.dtype.itemsize
-        self.tensors = [Tensor(name, size * math.prod(b.shape), b.first, b.last) for name, b in self._buffers.items()]
-        self.arena: Arena = arena(self.tensors, ALIGNMENT)
+        self.tensors = [
+            Tensor(name, _bordered(size * math.prod(b.shape)), b.first, b.last) for name, b in self._buffers.items()
+        ]
+        self.arena: Arena = arena(self.tensors)
         self._memory = self._allocated()
         self._views: dict[tuple[Place, int, int, bool], Array] = {}
         self.calls: list[Call] = []
@@ -199,7 +206,8 @@ class Program:
         for tensor in self.tensors:
             at = self.arena.offsets[tensor.name]
             shape = self._buffers[tensor.name].shape
-            memory[tensor.name] = block[at : at + tensor.size].view(self.layout.dtype).reshape(shape)
+            size = math.prod(shape) * self.layout.dtype.itemsize
+            memory[tensor.name] = block[at : at + size].view(self.layout.dtype).reshape(shape)
         for section in self.sections:
             for form in section.forms:
                 if isinstance(form, BlockRecurrence) and form.viewed:

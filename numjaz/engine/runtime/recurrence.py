@@ -48,8 +48,8 @@ class Recurrence(Form):
         return self.cell.startswith("GRU")
 
     @property
-    def states(self) -> int:
-        return 2 if self.cell == "LSTM" else 1
+    def macs(self) -> int:
+        return self.reads[0].time * sum(side.kernel.size + side.recurrent.size for side in self.sides)
 
     @property
     def inside(self) -> int:

@@ -49,7 +49,7 @@ class BlockRecurrence(Recurrence):
         state, time = scratch["state"], self.reads[0].time
         if len(self.sides) == 1:
             return state[1:, 0, : self.units + 1]
-        moment, side, row, window = state.strides
+        moment, _, row, window = state.strides
         start = state.reshape(-1, state.shape[-1])[self._rows :]
         return as_strided(start, (time, self._rows + self.units, state.shape[-1]), (moment, row, window))
 
@@ -97,9 +97,7 @@ class BlockRecurrence(Recurrence):
             return state[t + after, :, :rows]
         moment, side, row, window = state.strides
         first, second = (t + 1, len(state) - 2 - t) if after else (t, len(state) - 1 - t)
-        return as_strided(
-            state[first, 0], (2, rows, state.shape[-1]), ((second - first) * moment + side, row, window)
-        )
+        return as_strided(state[first, 0], (2, rows, state.shape[-1]), ((second - first) * moment + side, row, window))
 
     def _step(self, layout: Single, t: int, matrix: Array, scratch: Mapping[str, Array]) -> Iterator[Call]:
         state, product, made = scratch["state"], scratch["product"], scratch["made"]
@@ -152,7 +150,7 @@ class BlockRecurrence(Recurrence):
 
     def _ends(self, ys: Sequence[Array], scratch: Mapping[str, Array]) -> Iterator[Call]:
         (first, *states), state, time, u = ys, scratch["state"], self.reads[0].time, self.units
-        for d, side in enumerate(self.sides):
+        for d in range(len(self.sides)):
             last = state[0 if d else time, d, :u]
             target = first[:, d * u : (d + 1) * u]
             if not self.sequences:

@@ -219,7 +219,8 @@ class _Run:
         """(f + i i) (c - i g) has the real part f c + i g; the i that multiplies is the imaginary unit."""
         assert self.cell is not None
         n, product, cell = self.wide, self.scratch["product"], self.cell
-        gates, enter, leave, new = product[: 3 * n], product[: 2 * n].view(self.complex), product[2 * n : 3 * n], product[3 * n :]
+        gates, new = product[: 3 * n], product[3 * n :]
+        enter, leave = product[: 2 * n].view(self.complex), product[2 * n : 3 * n]
         half = aligned((3 * n,), self.layout.dtype)
         half[...] = 0.5
         for t, calls in self._row_calls():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from threading import Lock
 
 import numpy as np
@@ -62,12 +64,14 @@ class Runner:
         layout, calls = self.layout, self.program.calls
         count = len(next(iter(given.values())))
         made = {name: np.empty((count, *shape), layout.dtype) for name, shape in self.shapes.items()}
-        flat = {name: array.reshape(count, -1, array.shape[-1]) for name, array in made.items()}
-        with np.errstate(all="ignore"):  # once for all calls; that inputs are finite is asked below
+        flat = {
+            name: array.reshape(count, math.prod(array.shape[1:-1]), array.shape[-1]) for name, array in made.items()
+        }
+        with np.errstate(all="ignore"), _small_buffers():  # once for all; that inputs are finite is asked below
             for first in range(0, count, layout.width):
                 block = slice(first, first + layout.width)
                 for name, x in given.items():
-                    layout.load(x[block].reshape(len(x[block]), -1, x.shape[-1]), self._inputs[name])
+                    layout.load(_flat(x[block]), self._inputs[name])
                     np.isfinite(self._inputs[name], self._finite[name])
                     if not self._finite[name].all():
                         return None
@@ -76,3 +80,18 @@ class Runner:
                 for name, array in self._outputs.items():
                     layout.unload(array, flat[name][block])
         return made
+
+
+@contextmanager
+def _small_buffers() -> Iterator[None]:
+    """Keep NumPy from copying what does not lie in one piece into buffers of its own: none of it needs another type."""
+    kept = np.setbufsize(16)
+    try:
+        yield
+    finally:
+        np.setbufsize(kept)
+
+
+def _flat(array: Array) -> Array:
+    """(N, …, channels) as (N, rows, channels)."""
+    return array.reshape(len(array), math.prod(array.shape[1:-1]), array.shape[-1])
