@@ -17,7 +17,8 @@ import pytest
 
 import numjaz
 from numjaz.cli import main
-from numjaz.frameworks.serve import START, dtype_there
+from numjaz.frameworks.interpreter import START
+from numjaz.frameworks.serve import dtype_there
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="interpreters are made as shell scripts")
 Capture = pytest.CaptureFixture[str]

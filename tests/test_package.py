@@ -29,9 +29,11 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "signal": {"doors"},
     "engine": {"model", "nodes", "layers", "planning", "report"},
     "learn": {"model", "layers", "signal"},
+    "bench": {"model", "nodes", "layers", "engine", "frameworks"},
     "frameworks": {"model", "nodes", "layers", "formats", "compare"},
     "plot": {"audit", "doors", "report"},
     "cli": {
+        "bench",
         "compare",
         "frameworks",
         "doors",

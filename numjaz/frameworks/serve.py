@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -25,29 +24,13 @@ import numjaz
 from numjaz.compare.runs import Run, read_run, write_run
 from numjaz.errors import NumjazError
 from numjaz.formats.torch_names import IGNORED, to_torch
+from numjaz.frameworks.interpreter import MOST, command, end_with_input, environment, line_of
 from numjaz.layers import Array
 from numjaz.model import Model
 from numjaz.nodes import layers_by_owner, owned_parameters
 
 SECONDS = 600
-START = """
-import sys
-if sys.version_info < (3, 11):
-    sys.exit("numjaz needs Python 3.11 or later, and this is %d.%d" % sys.version_info[:2])
-try:
-    import numpy
-except ImportError:
-    sys.exit("numjaz needs NumPy there: %s -m pip install numpy" % sys.executable)
-from importlib.util import module_from_spec, spec_from_file_location
-spec = spec_from_file_location("numjaz", sys.argv[1] + "/__init__.py", submodule_search_locations=[sys.argv[1]])
-sys.modules["numjaz"] = module_from_spec(spec)
-spec.loader.exec_module(sys.modules["numjaz"])
-from numjaz.frameworks.serve import main
-main(sys.argv[2])
-"""
-"""What the interpreter is given, of whatever version: this numjaz, and nothing of what is installed beside it."""
 PACKAGES = {"keras": "keras tensorflow-cpu", "torch": "torch", "onnxruntime": "onnxruntime onnx"}
-MOST = 300  # characters of what somebody else said
 
 
 @dataclass(frozen=True)
@@ -129,7 +112,7 @@ def served(
         request = Request(framework, path, folder, architecture, key, factory)
         model.save(request.file(NETWORK))
         write_run(Run("inputs", x, x), request.file(INPUTS))
-        code, said = _started([python, "-c", START, str(Path(numjaz.__file__).parent), json.dumps(asdict(request))])
+        code, said = _started(command(python, "serve", asdict(request)))
         if request.file(SAID).exists():
             raise NumjazError(f"{framework} in {python}: {request.file(SAID).read_text(encoding='utf-8')}")
         if code or not request.file(OUTPUTS).exists():
@@ -148,15 +131,13 @@ def dtype_there(model: Model) -> np.dtype[Any]:
 def _started(command: list[str]) -> tuple[int, str]:
     """Run the other interpreter; its exit code, and what it wrote on standard error.
 
-    Its standard input ends when this process does, in whatever way: `_end_with_input`.
+    Its standard input ends when this process does, in whatever way: `end_with_input`.
     """
-    known = os.pathsep.join([str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
-    on_cpu = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # bounds are those of a CPU
     reading, writing = os.pipe()
     try:
         with subprocess.Popen(
             command,
-            env={**os.environ, **on_cpu, "PYTHONPATH": known},
+            env=environment(),
             stdin=reading,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -180,13 +161,13 @@ def _started(command: list[str]) -> tuple[int, str]:
 
 def main(text: str) -> None:
     """Answer a `Request` in JSON: a recording, or one line that says why there is none."""
-    threading.Thread(target=_end_with_input, daemon=True).start()
+    end_with_input()
     request = Request(**json.loads(text))
     try:
         pkgutil.resolve_name(request.framework)
     except ImportError as error:
         packages = PACKAGES[request.framework]
-        said = f"cannot be imported ({_line(error)}): {sys.executable} -m pip install {packages}"
+        said = f"cannot be imported ({line_of(error)}): {sys.executable} -m pip install {packages}"
     else:
         try:
             run = FRAMEWORKS[request.framework](request, dict(read_run(request.file(INPUTS)).inputs))
@@ -194,23 +175,13 @@ def main(text: str) -> None:
             return
         except ModuleNotFoundError as error:
             package = str(error.name).partition(".")[0]
-            said = _line(error) + (f": {sys.executable} -m pip install {package}" if error.name else "")
+            said = line_of(error) + (f": {sys.executable} -m pip install {package}" if error.name else "")
         except NumjazError as error:
             said = str(error)
         except Exception as error:
-            said = f"{type(error).__name__}: {_line(error)}"
+            said = f"{type(error).__name__}: {line_of(error)}"
     request.file(SAID).write_text(said, encoding="utf-8")
     sys.exit(1)
-
-
-def _end_with_input() -> None:
-    """End at once when whoever started this has ended."""
-    os.read(0, 1)  # not sys.stdin, whose lock the interpreter wants when it ends
-    os._exit(1)
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:MOST]
 
 
 def _keras(request: Request, x: dict[str, Array]) -> Run:
@@ -308,7 +279,7 @@ def _made(factory: str) -> Any:
         last = traceback.extract_tb(error.__traceback__)[-1]
         own = Path(last.filename).is_file() and last.filename not in (__file__, pkgutil.__file__)
         where = f" ({Path(last.filename).name}, line {last.lineno})" if own else ""
-        raise NumjazError(f"--factory {factory}: {type(error).__name__}: {_line(error)}{where}") from None
+        raise NumjazError(f"--factory {factory}: {type(error).__name__}: {line_of(error)}{where}") from None
 
 
 def _state(request: Request) -> dict[str, Any]:
