@@ -1,18 +1,35 @@
 """Neural networks for wearable sensors, run, counted and checked in plain NumPy."""
 
-from numjaz import frameworks
-from numjaz.architectures import jazbat
-from numjaz.audit import count, memory
-from numjaz.compare import compare
-from numjaz.contract import Contract
-from numjaz.engine import Plan, compile
-from numjaz.errors import NumjazError, NumjazWarning
-from numjaz.formats import load, register
-from numjaz.model import Golden, Model
-from numjaz.nodes import Node
-from numjaz.signal import Batch, Recording, read_recording, simulate_gait, windows
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numjaz import frameworks
+    from numjaz.architectures import jazbat
+    from numjaz.audit import count, memory
+    from numjaz.compare import compare
+    from numjaz.contract import Contract
+    from numjaz.engine import Plan, compile
+    from numjaz.errors import NumjazError, NumjazWarning
+    from numjaz.formats import load, register
+    from numjaz.model import Golden, Model
+    from numjaz.nodes import Node
+    from numjaz.signal import Batch, Recording, read_recording, simulate_gait, windows
 
 __version__ = "0.1.0"
+
+_ROOMS = {
+    "architectures": ("jazbat",),
+    "audit": ("count", "memory"),
+    "compare": ("compare",),
+    "contract": ("Contract",),
+    "engine": ("Plan", "compile"),
+    "errors": ("NumjazError", "NumjazWarning"),
+    "formats": ("load", "register"),
+    "model": ("Golden", "Model"),
+    "nodes": ("Node",),
+    "signal": ("Batch", "Recording", "read_recording", "simulate_gait", "windows"),
+}
+"""Where the public names are from: a room is opened when the first of its names is asked for."""
 
 __all__ = [
     "Batch",
@@ -37,3 +54,19 @@ __all__ = [
     "simulate_gait",
     "windows",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    from pkgutil import resolve_name
+
+    if name == "frameworks":
+        return resolve_name("numjaz.frameworks")
+    for room, names in _ROOMS.items():
+        if name in names:
+            value = globals()[name] = resolve_name(f"numjaz.{room}:{name}")
+            return value
+    raise AttributeError(f"module 'numjaz' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

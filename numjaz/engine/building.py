@@ -10,26 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from numjaz.engine.passes.fan import Fan
-from numjaz.engine.runtime.forms import (
-    IN_PLACE,
-    MERGES,
-    Activated,
-    Activation,
-    Affine,
-    Copy,
-    Depthwise,
-    Flat,
-    Form,
-    GlobalPool,
-    Join,
-    Merge,
-    Part,
-    Pool,
-    Product,
-    Value,
-)
+from numjaz.engine.runtime.activations import IN_PLACE, Activated, Activation
+from numjaz.engine.runtime.forms import MERGES, Affine, Copy, Flat, Form, Join, Merge, Value
 from numjaz.engine.runtime.layout import Single
+from numjaz.engine.runtime.pools import GlobalPool, Pool
+from numjaz.engine.runtime.products import Depthwise, Product
 from numjaz.engine.runtime.recurrence import Side
 from numjaz.engine.runtime.recurrence_block import BlockRecurrence
 from numjaz.engine.runtime.recurrence_single import SingleRecurrence
@@ -189,47 +174,38 @@ class _Builder:
         if layer.groups > 1:
             return False
         params = self.params(node)
-        endings = [(layer.filters, layer.activation)]
-        return self._product(node, layer, params["kernel"], params.get("bias"), endings)
-
-    @_form.register
-    def _(self, layer: Fan, node: Node) -> bool:
-        params, each = self.params(node), list(enumerate(layer.branches))
-        kernel = np.concatenate([params[f"{k}/kernel"] for k, _ in each], axis=-1)
-        bias = np.concatenate([params.get(f"{k}/bias", np.zeros(branch.filters)) for k, branch in each])
-        return self._product(node, layer.branches[0], kernel, bias, [(b.filters, b.activation) for _, b in each])
+        before, behind = zeros_around(self.read(node).time, layer.span, layer.strides, layer.padding)
+        edge = 0.0 if before or behind else None
+        given = params["kernel"], params.get("bias"), layer.activation, layer.dilation, layer.strides, before, edge
+        return self._product(node, *given)
 
     @_form.register
     def _(self, layer: Dense, node: Node) -> bool:
-        params, endings = self.params(node), [(layer.units, layer.activation)]
-        return self._product(node, None, params["kernel"][None], params.get("bias"), endings)
+        params = self.params(node)
+        return self._product(node, params["kernel"][None], params.get("bias"), layer.activation)
 
     def _product(
         self,
         node: Node,
-        conv: Conv1D | None,
         kernel: Array,
         bias: Array | None,
-        endings: Sequence[tuple[int, str]],
+        activation: str,
+        dilation: int = 1,
+        strides: int = 1,
+        before: int = 0,
+        edge: float | None = None,
     ) -> bool:
-        if not all(_has_form(activation) for _, activation in endings):
+        if not _has_form(activation):
             return False
         x = self.read(node)
-        before = behind = 0
-        dilation = strides = 1
-        if conv is not None:
-            before, behind = zeros_around(x.time, conv.span, conv.strides, conv.padding)
-            dilation, strides = conv.dilation, conv.strides
         if len(kernel) > 1 or strides > 1:
-            x = self.edged(self.plain(x), 0.0, bool(before or behind))
+            x = self.edged(self.plain(x), 0.0, edge is not None)
         if bias is not None and bias.any():
             x.ones = True
         else:
             bias = None
-        parts = [Part(filters, _activation(activation)) for filters, activation in endings]
-        makes = [self.made(node, k) for k in range(len(endings))]
-        edge = 0.0 if before or behind else None
-        self.forms.append(Product(node.name, (x,), makes, kernel, bias, parts, dilation, strides, before, edge))
+        given = kernel, bias, _activation(activation), dilation, strides, before, edge
+        self.forms.append(Product(node.name, (x,), (self.made(node),), *given))
         return True
 
     @_form.register
@@ -354,7 +330,7 @@ class _Builder:
 
     def _read_by_products(self, name: str) -> bool:
         def whole(layer: Layer) -> bool:
-            return isinstance(layer, (Dense, Fan)) or (
+            return isinstance(layer, Dense) or (
                 isinstance(layer, Conv1D) and layer.kernel_size == layer.strides == layer.groups == 1
             )
 

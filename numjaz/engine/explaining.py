@@ -7,7 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from numjaz.engine.runtime.forms import Activated, Depthwise, Form, GlobalPool, Merge, Part, Pool, Product
+from numjaz.engine.runtime.activations import Activated, Activation
+from numjaz.engine.runtime.forms import Form, Merge
+from numjaz.engine.runtime.pools import GlobalPool, Pool
+from numjaz.engine.runtime.products import Depthwise, Product
 from numjaz.engine.runtime.program import Program
 from numjaz.engine.runtime.recurrence import Recurrence
 from numjaz.engine.runtime.reference import Reference
@@ -66,9 +69,10 @@ def arena_table(program: Program) -> str:
 def described(form: Form) -> str:
     """How a form computes, in a few words."""
     match form:
-        case Product(kernel=kernel, parts=parts):
+        case Product(kernel=kernel, activation=activation):
             taps = f"{len(kernel)} taps, " if len(kernel) > 1 else ""
-            return f"product, {taps}{kernel.shape[1]} -> {_parts(parts)}"
+            ending = "" if activation == "linear" else f", {_named(activation)}"
+            return f"product, {taps}{kernel.shape[1]} -> {kernel.shape[2]}{ending}"
         case Depthwise(kernel=kernel):
             return f"{len(kernel)} taps, channel by channel"
         case Recurrence(cell=cell, units=units, sides=sides):
@@ -76,7 +80,7 @@ def described(form: Form) -> str:
         case Merge(how=how):
             return how.lower()
         case Activated(activation=activation):
-            return activation if isinstance(activation, str) else activation.__name__
+            return _named(activation)
         case Pool(how=how, size=size):
             return f"{how} of {size}"
         case GlobalPool(how=how):
@@ -86,9 +90,8 @@ def described(form: Form) -> str:
     return type(form).__name__.lower()
 
 
-def _parts(parts: Sequence[Part]) -> str:
-    names = {p.activation if isinstance(p.activation, str) else p.activation.__name__ for p in parts}
-    return _few([str(part.channels) for part in parts], " + ") + "".join(f", {n}" for n in sorted(names - {"linear"}))
+def _named(activation: Activation) -> str:
+    return activation if isinstance(activation, str) else activation.__name__
 
 
 def _few(words: Sequence[str], between: str) -> str:

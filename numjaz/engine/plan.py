@@ -43,6 +43,13 @@ class Plan:
         self._rewritten = model if exact else rewritten(model, without)
         self._runners: dict[int, Runner] = {}
         self._window = model.contract.window if model.contract else WINDOW
+        self._free = [
+            (node.name, axis)
+            for node in model.nodes
+            if isinstance(node.layer, Input)
+            for axis, length in enumerate(node.layer.axes, start=1)
+            if length is None
+        ]
         if not exact:
             self._runner(self._window)
 
@@ -57,7 +64,7 @@ class Plan:
             For a wrong shape, a number that is not finite; where another thread is in the plan.
         """
         given = self.model.checked(x, finite=False)
-        lengths = {n for name, array in given.items() for n, m in self._axes(name, array) if m is None}
+        lengths = {given[name].shape[axis] for name, axis in self._free}
         if self.exact or len(lengths) > 1:
             made = self.model.reference({n: a.astype(self.dtype) for n, a in self.model.checked(x).items()})
         else:
@@ -101,12 +108,6 @@ class Plan:
         calls = f"{len(program.calls):,} calls of NumPy; arena of {program.arena.size:,} bytes"
         said = f"fused with others: {', '.join(gone)}" if gone else "nothing was fused"
         return "\n\n".join((f"{head}: {calls}\n{said}", steps_table(program), arena_table(program)))
-
-    def _axes(self, name: str, array: Array) -> Iterable[tuple[int, int | None]]:
-        """An input's lengths, and what they must be where they are not free."""
-        (layer,) = (node.layer for node in self.model.nodes if node.name == name)
-        assert isinstance(layer, Input)
-        return zip(array.shape[1:], layer.axes, strict=False)
 
     def _runner(self, window: int) -> Runner:
         """The plan for windows of a length, made when it is first asked for."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from numjaz.engine.passes.branches import fanned_products, joined_branches, summed_in_products
 from numjaz.engine.passes.folding import folded_normalizations
 from numjaz.engine.passes.idle import without_idle
 from numjaz.engine.passes.separable import split_separable
@@ -14,9 +13,6 @@ PASSES: dict[str, Callable[[Model], Model]] = {
     "idle": without_idle,
     "separable": split_separable,
     "normalization": folded_normalizations,
-    "sums": summed_in_products,
-    "branches": joined_branches,
-    "fan": fanned_products,
 }
 """In the order in which they are applied; each can be left out by its name."""
 

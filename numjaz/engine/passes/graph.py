@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from numjaz.layers import Array, Input, Layer
+from numjaz.layers import Array, Layer
 from numjaz.model import Model
-from numjaz.nodes import Node, output_key, source_of
+from numjaz.nodes import Node, source_of
 
 Source = tuple[str, int]
 
@@ -23,13 +23,9 @@ class Graph:
         self.arrays: dict[str, Array] = {name: a.astype(np.float64) for name, a in model.parameters.items()}
         self.outputs = list(model.outputs)
 
-    def readers(self, name: str, output: int | None = None) -> list[Node]:
-        """Who reads a node, or one of its outputs."""
-        return [
-            node
-            for node in self.nodes.values()
-            if any(source == name and output in (None, k) for source, k in node.inputs)
-        ]
+    def readers(self, name: str) -> list[Node]:
+        """Who reads a node."""
+        return [node for node in self.nodes.values() if any(source == name for source, _ in node.inputs)]
 
     def ends(self, name: str) -> bool:
         """Whether one of a node's outputs is the network's."""
@@ -67,24 +63,17 @@ class Graph:
         self.nodes = found
         self.arrays |= {f"{node.name}/{name}": array for name, array in params.items()}
 
-    def remove(self, node: Node, instead: Source | None = None) -> None:
-        """Take a node out; who read its first output reads ``instead``."""
+    def remove(self, node: Node, instead: Source) -> None:
+        """Take a node out that is no output; who read it reads ``instead``."""
         if self.alone(node):
             for name in self.params(node):
                 del self.arrays[f"{node.owner}/{name}"]
         del self.nodes[node.name]
-        if instead is not None:
-            self.redirect({(node.name, 0): instead})
-
-    def redirect(self, sources: Mapping[Source, Source]) -> None:
-        """Let who read one output read another."""
+        gone = (node.name, 0)
         for name, other in self.nodes.items():
-            inputs = tuple(sources.get(source, source) for source in other.inputs)
+            inputs = tuple(instead if source == gone else source for source in other.inputs)
             self.nodes[name] = replace(other, inputs=inputs)
-        self.outputs = [output_key(*sources.get(source_of(name), source_of(name))) for name in self.outputs]
 
     def model(self) -> Model:
         """The network as it is now."""
-        if any(isinstance(node.layer, Input) != (not node.inputs) for node in self.nodes.values()):
-            raise AssertionError("a rewritten network has its inputs still")
         return Model(self.nodes.values(), self.arrays, outputs=self.outputs)

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numjaz.engine.runtime.forms import Form, Join, Product, Value
+from numjaz.engine.runtime.forms import Form, Join, Value
 from numjaz.engine.runtime.layout import ALIGNMENT, Array, Call, Single, aligned
+from numjaz.engine.runtime.products import Product
 from numjaz.engine.runtime.recurrence_block import BlockRecurrence
 from numjaz.engine.runtime.sections import Section, sections
 from numjaz.planning import Arena, Tensor, arena
@@ -195,8 +196,6 @@ class Program:
 
     def _direct(self, form: Product) -> bool:
         """Whether the product can be written where its only output stands."""
-        if len(form.makes) > 1:
-            return False
         (made,) = form.makes
         shape = self._buffers[self._places[made.name].buffer].shape
         return self.layout.width > 1 or shape[self.layout.TIME] == made.time

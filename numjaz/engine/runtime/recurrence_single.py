@@ -87,7 +87,10 @@ class SingleRecurrence(Recurrence):
 
 
 class _Run:
-    """The calls of one recurrence, on the arrays that it was given."""
+    """The calls of one recurrence, on the arrays that it was given.
+
+    What is the same at every step is made once: a plan's views and tuples have to fit a core's cache too.
+    """
 
     def __init__(self, form: SingleRecurrence, layout: Single, scratch: Mapping[str, Array]) -> None:
         self.form, self.layout, self.scratch = form, layout, scratch
@@ -97,7 +100,8 @@ class _Run:
         self.real = self.rows.real
         _, self.heads, self.tails = form._columns()
         self._used = max(part.stop for part in (*self.heads, *self.tails))  # columns behind are there for alignment
-        self.state = slice(self.tails[0].start, self.tails[-1].stop)
+        state = slice(self.tails[0].start, self.tails[-1].stop)
+        self.h = [row[state] for row in self.rows]
         self.cell = scratch["cell"].view(self.complex) if form.cell == "LSTM" else None
         self.whole, self.ahead = form._matrices()
 
@@ -177,15 +181,17 @@ class _Run:
         gates, reset, update = self._gates()
         made = self.scratch["made"].view(self.complex)
         candidate, half = product[2 * n :].view(self.complex), self._halves()
+        opened: Call = (np.tanh, (product[: 2 * n], gates.real))
+        chosen: Call = (np.multiply, (reset, candidate, made))
+        real = made.real
         yield gates.imag.fill, (1,)
         for t, calls in self._row_calls():
-            h = self.rows[t, self.state]
             yield from calls
-            yield np.tanh, (product[: 2 * n], gates.real)
-            yield np.multiply, (reset, candidate, made)
-            yield np.tanh, (made.real, h.imag)
-            yield np.multiply, (update, h, made)
-            yield np.multiply, (made, half, self.rows[t + 1, self.state])
+            yield opened
+            yield chosen
+            yield np.tanh, (real, self.h[t].imag)
+            yield np.multiply, (update, self.h[t], made)
+            yield np.multiply, (made, half, self.h[t + 1])
 
     def _halves(self) -> Array:
         half = aligned((self.wide,), self.complex)
@@ -201,19 +207,23 @@ class _Run:
         for d, side in enumerate(self.form.sides):
             at = slice(d * self.form.units, (d + 1) * self.form.units)
             again[at, at] = -side.recurrent[:, 2 * self.form.units :].T / 2
-        dot = self._held(again, by_columns=True).dot
+        opened: Call = (np.tanh, (product[: 2 * n], gates.real))
+        again_calls: list[Call] = [
+            (self._held(again, by_columns=True).dot, (held, back)),
+            (np.add, (back, product[2 * n :], back)),
+        ]
+        reset_real = reset.real
         yield gates.imag.fill, (1,)
         for t, calls in self._row_calls():
-            h = self.rows[t, self.state]
+            h, real = self.h[t], self.h[t].real
             yield from calls
-            yield np.tanh, (product[: 2 * n], gates.real)
-            yield np.multiply, (reset.real, h.real, held)
-            yield np.add, (held, h.real, held)  # 2 r h
-            yield dot, (held, back)
-            yield np.add, (back, product[2 * n :], back)
+            yield opened
+            yield np.multiply, (reset_real, real, held)
+            yield np.add, (held, real, held)  # 2 r h
+            yield from again_calls
             yield np.tanh, (back, h.imag)
             yield np.multiply, (update, h, made)
-            yield np.multiply, (made, half, self.rows[t + 1, self.state])
+            yield np.multiply, (made, half, self.h[t + 1])
 
     def _lstm(self) -> Iterator[Call]:
         """(f + i i) (c - i g) has the real part f c + i g; the i that multiplies is the imaginary unit."""
@@ -223,21 +233,24 @@ class _Run:
         enter, leave = product[: 2 * n].view(self.complex), product[2 * n : 3 * n]
         half = aligned((3 * n,), self.layout.dtype)
         half[...] = 0.5
+        same: list[Call] = [
+            (np.tanh, (gates, gates)),
+            (np.multiply, (gates, half, gates)),
+            (np.add, (gates, half, gates)),
+            (np.tanh, (new, cell.imag)),
+            (np.multiply, (enter, cell, cell)),
+            (np.tanh, (cell.real, new)),
+        ]
         for t, calls in self._row_calls():
             yield from calls
-            yield np.tanh, (gates, gates)
-            yield np.multiply, (gates, half, gates)
-            yield np.add, (gates, half, gates)
-            yield np.tanh, (new, cell.imag)
-            yield np.multiply, (enter, cell, cell)
-            yield np.tanh, (cell.real, new)
-            yield np.multiply, (leave, new, self.real[t + 1, self.state])
+            yield from same
+            yield np.multiply, (leave, new, self.h[t + 1])
 
     def _simple(self) -> Iterator[Call]:
         product = self.scratch["product"]
         for t, calls in self._row_calls():
             yield from calls
-            yield np.tanh, (product, self.real[t + 1, self.state])
+            yield np.tanh, (product, self.h[t + 1])
 
     def end(self, ys: Sequence[Array]) -> Iterator[Call]:
         """From the rows to the outputs: (T, units) of each side, or its last row, and its state."""
