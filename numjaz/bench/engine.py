@@ -70,8 +70,13 @@ class Engine:
                 text=True,
             )
         except OSError as error:
+            self._said.close()
             raise NumjazError(f"{python}: cannot be run ({error.strerror})") from None
-        self._answer()
+        try:
+            self._answer()
+        except BaseException:
+            self.close()
+            raise
 
     def ask(self, ask: str, **question: Any) -> Any:
         """Its answer to one question."""

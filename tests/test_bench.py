@@ -1,0 +1,62 @@
+"""`numjaz bench` on this machine alone, and what it refuses; beside other engines in tests/live/test_bench.py."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import numjaz
+from numjaz.bench import Figure, benchmark, measure
+from numjaz.cli import main
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_this_machine(capsys: Capture) -> None:
+    assert main(["bench", "jazbat:units=4,modules=1", "--window", "16", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    for name in ("latency_ms", "windows_per_s"):
+        middle, least, most = found[name]
+        assert 0 < least <= middle <= most
+    assert found["cpu_share"] is None  # a builder states no hop
+    assert found["arena_bytes"] == numjaz.compile(numjaz.jazbat(units=4, modules=1), 1).arena_bytes
+    assert 10 < found["peak_rss_mb"] < 4000
+    assert {"numjaz", "numpy", "blas", "cpu", "processors"} == set(found["machine"])
+
+
+def test_a_network_with_a_hop_has_a_share_of_a_processor() -> None:
+    model = numjaz.load("jazbat-watch-1d-activity")
+    found = measure(model)
+    assert model.contract is not None
+    hop_ms = 1e3 * model.contract.hop / model.contract.rate_hz
+    assert found.cpu_share == pytest.approx(found.latency_ms[0] / hop_ms)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--rounds", "0"], "--rounds must be 1 or more"),
+        (["--window", "-3"], "--window must be 1 or more"),
+        (["--against", "mxnet"], "no engine is named 'mxnet'"),
+        (["--against", "torch", "--batches", "a,b"], "--batches 'a,b'"),
+        (["--against", "torch", "--batches", "1,16"], "--batches: two windows or more"),
+        (["--against", "torch", "--python", "torch"], "--python 'torch'"),
+        (["--against", "numjaz-reference", "--python", "numjaz-reference=/no/python"], "/no/python: cannot be run"),
+    ],
+)
+def test_one_line_says_what_is_wrong(options: list[str], said: str, capsys: Capture) -> None:
+    assert main(["bench", "jazbat:units=2,modules=0", *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_the_reference_is_an_engine_too() -> None:
+    model = numjaz.jazbat(units=4, modules=1)
+    own, stated = benchmark(model, ["numjaz-reference"], rounds=2, batches=[16], window=32, cold=False)
+    assert [own.name, stated.name] == ["numjaz", "numjaz-reference"]
+    assert own.latency_ratio == Figure(1, 1, 1)
+    assert stated.differs < 1e-6
+    assert stated.latency_ratio.median > 1
+    assert stated.cold_start_s is None
+    assert set(own.windows_per_s) == {1, 16}
