@@ -1,5 +1,7 @@
 """Neural networks for wearable sensors, run, counted and checked in plain NumPy."""
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -8,7 +10,7 @@ if TYPE_CHECKING:
     from numjaz.audit import count, memory
     from numjaz.compare import compare
     from numjaz.contract import Contract
-    from numjaz.engine import Plan, compile
+    from numjaz.engine import Plan, Stream, compile
     from numjaz.errors import NumjazError, NumjazWarning
     from numjaz.formats import load, register
     from numjaz.model import Golden, Model
@@ -22,7 +24,7 @@ _ROOMS = {
     "audit": ("count", "memory"),
     "compare": ("compare",),
     "contract": ("Contract",),
-    "engine": ("Plan", "compile"),
+    "engine": ("Plan", "Stream", "compile"),
     "errors": ("NumjazError", "NumjazWarning"),
     "formats": ("load", "register"),
     "model": ("Golden", "Model"),
@@ -30,6 +32,9 @@ _ROOMS = {
     "signal": ("Batch", "Recording", "read_recording", "simulate_gait", "windows"),
 }
 """Where the public names are from: a room is opened when the first of its names is asked for."""
+
+_OPEN = ("engine", "formats", "frameworks", "layers", "learn", "planning", "plot", "report", "signal")
+"""Rooms that may be named without an import of their own."""
 
 __all__ = [
     "Batch",
@@ -41,6 +46,7 @@ __all__ = [
     "NumjazWarning",
     "Plan",
     "Recording",
+    "Stream",
     "__version__",
     "compare",
     "compile",
@@ -59,8 +65,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     from pkgutil import resolve_name
 
-    if name == "frameworks":
-        return resolve_name("numjaz.frameworks")
+    if name in _OPEN:
+        return resolve_name(f"numjaz.{name}")
     for room, names in _ROOMS.items():
         if name in names:
             value = globals()[name] = resolve_name(f"numjaz.{room}:{name}")
@@ -70,3 +76,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+class _Numjaz(ModuleType):
+    """Keeps the name `compare` for the function, where an import of the package of that name would take it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        function = name == "compare" and isinstance(value, ModuleType)
+        super().__setattr__(name, value.compare if function else value)
+
+
+sys.modules[__name__].__class__ = _Numjaz

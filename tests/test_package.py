@@ -27,7 +27,7 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors and contra
     "audit": {"model", "nodes", "layers", "formula", "planning", "report", "doors"},
     "compare": {"model", "nodes", "layers", "formats", "doors", "report"},
     "signal": {"doors"},
-    "engine": {"model", "nodes", "layers", "planning", "report"},
+    "engine": {"model", "nodes", "layers", "planning", "report", "signal"},
     "learn": {"model", "layers", "signal"},
     "bench": {"model", "nodes", "layers", "engine", "frameworks"},
     "frameworks": {"model", "nodes", "layers", "formats", "compare"},

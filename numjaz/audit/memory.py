@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from numjaz.audit.graph import Graph, best_order
 from numjaz.audit.inventory import check_extent, item_size
@@ -72,6 +72,7 @@ BY_ROWS = ("softmax", "log_softmax", "sparsemax_keras")
 ORDERED = ("liveness", "in_place", "arena")
 
 
+@runtime_checkable
 class Planned(Protocol):
     """Tensors with their lifetimes, as a compiled plan has them."""
 
@@ -125,7 +126,7 @@ def memory(
     """
     if not isinstance(definition, str) or definition not in DEFINITIONS:
         raise NumjazError(f"definition {definition!r:.60} is not one of {', '.join(DEFINITIONS)}")
-    if not isinstance(model, Model):
+    if isinstance(model, Planned):
         return _planned(model, definition)
     check_extent(model, window, batch)
     if order not in ("given", "best") or (order == "best" and definition not in ORDERED):

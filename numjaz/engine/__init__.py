@@ -2,5 +2,6 @@
 
 from numjaz.engine.passes import PASSES
 from numjaz.engine.plan import Plan, compile, plan_for
+from numjaz.engine.stream import Delay, Stream, Verdict
 
-__all__ = ["PASSES", "Plan", "compile", "plan_for"]
+__all__ = ["PASSES", "Delay", "Plan", "Stream", "Verdict", "compile", "plan_for"]

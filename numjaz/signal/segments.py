@@ -1,14 +1,14 @@
 """From pieces to uninterrupted stretches at one steady rate.
 
-Three stages, each an iterator over `Piece` in constant memory: `split` ends a stretch where time,
-subject or activity is interrupted; `steady` ends one where the recorded rate changes and measures
-it; `at_rate` brings a stretch to the network's rate.
+Three stages, each given one piece after the other in constant memory: `Split` ends a stretch where time,
+subject or activity is interrupted; `Measured` ends one where the recorded rate changes and measures it;
+`Resampled` brings a stretch to the network's rate. `through` puts an iterator through a stage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -28,77 +28,129 @@ class Steady(NamedTuple):
     rate_hz: float
 
 
-def split(pieces: Iterable[Piece], *, gap_s: float, report: Report) -> Iterator[Piece]:
+Taken = TypeVar("Taken", contravariant=True)
+Given = TypeVar("Given", covariant=True)
+
+
+class Stage(Protocol[Taken, Given]):
+    """What is given one item after the other; ``finish`` gives what still waited for another."""
+
+    def push(self, item: Taken, /) -> Iterator[Given]: ...
+
+    def finish(self) -> Iterator[Given]: ...
+
+
+def through(items: Iterable[Taken], stage: Stage[Taken, Given]) -> Iterator[Given]:
+    """What a stage makes of all items."""
+    for item in items:
+        yield from stage.push(item)
+    yield from stage.finish()
+
+
+class Split:
     """End a stretch at gaps, at steps back in time, and where the subject or the activity changes.
 
     Rows with a value that is not finite, and rows whose time repeats, are left out and counted.
     A row left out is no gap of its own: the next one decides, by its time.
     """
-    met: Piece | None = None  # the piece before, whether or not anything of it was kept
-    last: Piece | None = None  # the last of which something was
-    begins = True
-    gap_ns = round(gap_s * 1e9)
-    for piece in pieces:
+
+    def __init__(self, *, gap_s: float, report: Report) -> None:
+        self.gap_s, self.report = gap_s, report
+        self._met: Piece | None = None  # the piece before, whether or not anything of it was kept
+        self._last: Piece | None = None  # the last of which something was
+        self._begins = True
+
+    def push(self, piece: Piece) -> Iterator[Piece]:
+        report, met = self.report, self._met
         report.rows += len(piece.time_ns)
-        begins = begins or piece.begins
+        self._begins = self._begins or piece.begins
         if met is not None and piece.subject != met.subject:
             report.break_at("change(s) of subject")
-            begins = True
+            self._begins = True
         elif met is not None and piece.activity != met.activity:
             report.break_at("change(s) of activity")
-            begins = True
-        met = piece
+            self._begins = True
+        self._met = piece
         piece = _finite(piece, report)
         if not len(piece.time_ns):
-            continue
-        time = piece.time_ns
+            return
+        time, begins, last = piece.time_ns, self._begins, self._last
         before = np.concatenate((time[:1] if begins or last is None else last.time_ns[-1:], time[:-1]))
         step = time - before  # (n,) against the row before, 0 for the first row of a stretch
         repeated = (step == 0) & ~_first_only(len(step), begins)
         report.skip("row(s) whose time repeats", int(repeated.sum()))
-        back, gap = step < 0, step > gap_ns
+        back, gap = step < 0, step > round(self.gap_s * 1e9)
         report.break_at("step(s) back in time", int(back.sum()))
-        report.break_at(f"gap(s) over {gap_s:g} s", int(gap.sum()))
+        report.break_at(f"gap(s) over {self.gap_s:g} s", int(gap.sum()))
         starts = back | gap | _first_only(len(step), begins)
         keep = np.flatnonzero(~repeated)
         if not len(keep):
-            continue
+            return
         cuts = np.flatnonzero(starts[keep])
         for a, b in zip(np.concatenate(([0], cuts)), np.concatenate((cuts, [len(keep)])), strict=True):
             if a == b:
                 continue
             rows = keep[a:b]
-            last = Piece(time[rows], piece.values[rows], piece.subject, piece.activity, bool(starts[rows[0]]))
-            begins = False
-            yield last
+            self._last = Piece(time[rows], piece.values[rows], piece.subject, piece.activity, bool(starts[rows[0]]))
+            self._begins = False
+            yield self._last
+
+    def finish(self) -> Iterator[Piece]:
+        return iter(())
 
 
-def steady(pieces: Iterable[Piece], *, report: Report) -> Iterator[Steady]:
+class Measured:
     """Measure each stretch's rate, and end the stretch where the rate changes.
 
     The rate is one over the median step of the first 64 steps (of all, in a shorter stretch). Each
     further block of 64 steps is measured alike: one that departs by more than a quarter begins a
     new stretch. A window in which the two still mix is found by its duration (`windows`).
     """
-    rate = 0.0
-    for piece in _blocks(pieces):
+
+    def __init__(self, *, report: Report) -> None:
+        self.report = report
+        self._held: Piece | None = None  # rows that are no whole block yet
+        self._rate = 0.0
+
+    def push(self, piece: Piece) -> Iterator[Steady]:
+        """Cut every stretch at multiples of 64 rows, however it came; its last 64 to 127 rows stay one."""
+        if piece.begins:
+            yield from self.finish()
+        held = self._held
+        if held is None:
+            held = piece
+        else:
+            time, values = np.concatenate((held.time_ns, piece.time_ns)), np.concatenate((held.values, piece.values))
+            held = held._replace(time_ns=time, values=values)
+        ready = (len(held.time_ns) // BLOCK - 1) * BLOCK  # one whole block stays, to take up a short end
+        if ready > 0:
+            yield from self._measured(_rows(held, 0, ready))
+            held = _rows(held, ready, len(held.time_ns))._replace(begins=False)
+        self._held = held
+
+    def finish(self) -> Iterator[Steady]:
+        held, self._held = self._held, None
+        if held is not None:
+            yield from self._measured(held)
+
+    def _measured(self, piece: Piece) -> Iterator[Steady]:
         bounds = [*range(0, max(len(piece.time_ns) // BLOCK, 1) * BLOCK, BLOCK), len(piece.time_ns)]
         start = 0
         for a, b, here in zip(bounds, bounds[1:], _rates(piece.time_ns, bounds), strict=False):
             if piece.begins and a == 0:
-                rate = here
-            elif not rate / RATE_CHANGE < here < rate * RATE_CHANGE and b - a > BLOCK // 2:
-                report.break_at("change(s) of rate")
+                self._rate = here
+            elif not self._rate / RATE_CHANGE < here < self._rate * RATE_CHANGE and b - a > BLOCK // 2:
+                self.report.break_at("change(s) of rate")
                 if a > start:
-                    yield Steady(_rows(piece, start, a), rate)
-                piece, start, rate = piece._replace(begins=False), a, here
-                yield Steady(_rows(piece, a, b)._replace(begins=True), rate)
+                    yield Steady(_rows(piece, start, a), self._rate)
+                piece, start, self._rate = piece._replace(begins=False), a, here
+                yield Steady(_rows(piece, a, b)._replace(begins=True), self._rate)
                 start = b
         if start < len(piece.time_ns):
-            yield Steady(_rows(piece, start, len(piece.time_ns)), rate)
+            yield Steady(_rows(piece, start, len(piece.time_ns)), self._rate)
 
 
-def at_rate(stretches: Iterable[Steady], rate_hz: float, *, resample: bool, report: Report) -> Iterator[Steady]:
+class Resampled:
     """Bring every stretch to ``rate_hz`` by its timestamps.
 
     A stretch recorded within 3 % of ``rate_hz`` passes as it is. Otherwise sample k of the result
@@ -108,26 +160,32 @@ def at_rate(stretches: Iterable[Steady], rate_hz: float, *, resample: bool, repo
     lacks half of what the network listens to: it is left out and counted. With ``resample=False``
     everything passes.
     """
-    grid: _Grid | None = None
-    slow = False
-    for piece, recorded in stretches:
+
+    def __init__(self, rate_hz: float, *, resample: bool, report: Report) -> None:
+        self.rate_hz, self.resample, self.report = rate_hz, resample, report
+        self._grid: _Grid | None = None
+        self._slow = False
+
+    def push(self, stretch: Steady) -> Iterator[Steady]:
+        (piece, recorded), rate_hz, report = stretch, self.rate_hz, self.report
         if piece.begins:
-            if grid is not None:
-                yield from grid.finish()
-            slow = resample and recorded < rate_hz * SLOWEST
-            report.skip(f"stretch(es) recorded at less than half of {rate_hz:g} Hz", int(slow))
+            yield from self.finish()
+            self._slow = self.resample and recorded < rate_hz * SLOWEST
+            report.skip(f"stretch(es) recorded at less than half of {rate_hz:g} Hz", int(self._slow))
             # A single sample has no rate; it passes.
             near = abs(recorded / rate_hz - 1) <= RATE_TOLERANCE or np.isinf(recorded)
-            grid = None
-            if not near and not slow:
-                report.change_rate(recorded, rate_hz, resample)
-                grid = _Grid(rate_hz, average=recorded > rate_hz) if resample else None
+            if not near and not self._slow:
+                report.change_rate(recorded, rate_hz, self.resample)
+                self._grid = _Grid(rate_hz, average=recorded > rate_hz) if self.resample else None
+        if self._grid is not None:
+            yield from self._grid.push(piece)
+        elif not self._slow:
+            yield Steady(piece, recorded if self.resample else rate_hz)
+
+    def finish(self) -> Iterator[Steady]:
+        grid, self._grid = self._grid, None
         if grid is not None:
-            yield from grid.push(piece)
-        elif not slow:
-            yield Steady(piece, recorded if resample else rate_hz)
-    if grid is not None:
-        yield from grid.finish()
+            yield from grid.finish()
 
 
 class _Grid:
@@ -172,7 +230,7 @@ class _Grid:
     def _interpolated(self, known: Floats, first: int, end: int) -> Steady:
         assert self.tail is not None
         at: Floats = np.arange(first, end, dtype=np.float64) * (1e9 / self.rate_hz)
-        if self.average:
+        if self.average and len(known) > 1:  # one sample has no mean around it
             values = _means(known, self.tail.values, at - self.half_ns, at + self.half_ns)
         else:
             values = np.stack([np.interp(at, known, column) for column in self.tail.values.T], axis=1)
@@ -200,26 +258,6 @@ def _finite(piece: Piece, report: Report) -> Piece:
         return piece
     report.skip("row(s) with a value that is not a finite number", int((~good).sum()))
     return piece._replace(time_ns=piece.time_ns[good], values=piece.values[good])
-
-
-def _blocks(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """Cut every stretch at multiples of 64 rows, however it came; its last 64 to 127 rows stay one."""
-    held: Piece | None = None
-    for piece in pieces:
-        if held is not None and piece.begins:
-            yield held
-            held = None
-        if held is None:
-            held = piece
-        else:
-            time, values = np.concatenate((held.time_ns, piece.time_ns)), np.concatenate((held.values, piece.values))
-            held = held._replace(time_ns=time, values=values)
-        ready = (len(held.time_ns) // BLOCK - 1) * BLOCK  # one whole block stays, to take up a short end
-        if ready > 0:
-            yield _rows(held, 0, ready)
-            held = _rows(held, ready, len(held.time_ns))._replace(begins=False)
-    if held is not None:
-        yield held
 
 
 def _rows(piece: Piece, a: int, b: int) -> Piece:

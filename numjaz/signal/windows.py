@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError
+from numjaz.signal.buffer import Rows
 from numjaz.signal.features import checked, features
 from numjaz.signal.recording import Floats, Recording, Report, Times
-from numjaz.signal.segments import Steady, at_rate, split, steady
+from numjaz.signal.segments import Measured, Resampled, Split, Steady, through
 
 DURATION_TOLERANCE = 0.1  # of a window's nominal duration, between its first and its last sample
 
@@ -80,31 +81,47 @@ class Windows:
     def _cut(self) -> Iterator[Batch]:
         report, contract = self.report, self.contract
         origins: dict[str, int] = {}
-        cutter = _Cutter(contract, self.resample, report)
+        cutter = Cutter(contract, self.resample, report)
         pieces = self.recording.pieces(report)
         if self.check:
             pieces = checked(pieces, gravity=contract.gravity, source=self.recording.source)
-        stretches = steady(split(pieces, gap_s=self.gap_s, report=report), report=report)
-        for piece, rate_hz in at_rate(stretches, contract.rate_hz, resample=self.resample, report=report):
+        stretches = through(through(pieces, Split(gap_s=self.gap_s, report=report)), Measured(report=report))
+        resampled = Resampled(contract.rate_hz, resample=self.resample, report=report)
+        for piece, rate_hz in through(stretches, resampled):
             # The origin is the first sample met, not the earliest: a recording may step back in time.
             origin = origins.setdefault(piece.subject, int(piece.time_ns[0]))
-            yield from cutter.push(Steady(piece, rate_hz), origin)
+            cut = cutter.push(Steady(piece, rate_hz))
+            if cut is not None and cut.sound.any():
+                x = np.ascontiguousarray(cut.x[cut.sound].transpose(0, 2, 1))  # (N, F, T) -> (N, T, F)
+                start_s, end_s = ((times[cut.sound] - origin) / 1e9 for times in (cut.first_ns, cut.last_ns))
+                kept = len(x)
+                yield Batch(x, start_s, end_s, [piece.subject] * kept, [piece.activity] * kept, cut.stretch[cut.sound])
         cutter.end_stretch()
 
 
-class _Cutter:
+class Cut(NamedTuple):
+    """Consecutive windows as views of what a `Cutter` holds, until it is given more."""
+
+    x: Floats  # (N, F, T)
+    first_ns: Times  # (N,) first sample's time
+    last_ns: Times
+    sound: NDArray[np.bool_]  # (N,) whether each has the duration that it should have, and finite features
+    stretch: NDArray[np.int64]
+
+
+class Cutter:
     """Cuts stretches of samples at the model's rate into windows."""
 
     def __init__(self, contract: Contract, resample: bool, report: Report) -> None:
         self.contract, self.report = contract, report
         self.nominal_ns = (contract.window - 1) * 1e9 / contract.rate_hz if resample else None
-        self.values = np.empty((0, len(contract.features)))
-        self.time = np.empty(0, dtype=np.int64)
+        self.values, self.time = Rows((len(contract.features),), np.float64), Rows((), np.int64)
         self.skip = 0  # samples still to pass over, where the hop is longer than the window
         self.begun_ns = self.ended_ns = 0
         self.rows = self.made = self.number = 0
 
-    def push(self, stretch: Steady, origin: int) -> Iterator[Batch]:
+    def push(self, stretch: Steady) -> Cut | None:
+        """The windows that these samples complete."""
         piece = stretch.piece
         window, hop = self.contract.window, self.contract.hop
         if piece.begins:
@@ -112,29 +129,28 @@ class _Cutter:
             self.begun_ns = int(piece.time_ns[0])
         self.ended_ns = int(piece.time_ns[-1])
         self.rows += len(piece.time_ns)
-        self.values = np.concatenate((self.values, features(piece.values, self.contract)))
-        self.time = np.concatenate((self.time, piece.time_ns))
-        passed = min(self.skip, len(self.values))
-        self.values, self.time, self.skip = self.values[passed:], self.time[passed:], self.skip - passed
+        passed = min(self.skip, len(piece.time_ns))
+        self.values.add(features(piece.values, self.contract)[passed:])
+        self.time.add(piece.time_ns[passed:])
+        self.skip -= passed
         count = (len(self.values) - window) // hop + 1
         if count <= 0:
-            return
-        starts = np.arange(count) * hop
-        view = np.lib.stride_tricks.sliding_window_view(self.values, window, axis=0)[starts]  # (N, F, T)
-        first, last = self.time[starts], self.time[starts + window - 1]
+            return None
+        rows, times = self.values.view, self.time.view
+        after, beside = rows.strides
+        shape, strides = (count, rows.shape[1], window), (hop * after, beside, after)
+        view: Floats = np.ndarray(shape, rows.dtype, buffer=rows, strides=strides)
+        first, last = times[: count * hop : hop], times[window - 1 : window - 1 + count * hop : hop]
         keep = self._sound(view, first, last)
         self.made += count
-        kept = int(keep.sum())
-        self.report.windows += kept
-        if kept:
-            x = np.ascontiguousarray(view[keep].transpose(0, 2, 1))  # (N, F, T) -> (N, T, F)
-            start_s, end_s = ((times[keep] - origin) / 1e9 for times in (first, last))
-            number = (self.number + np.cumsum(~keep))[keep]
-            yield Batch(x, start_s, end_s, [piece.subject] * kept, [piece.activity] * kept, number)
-        self.number += count - kept  # a window left out is a break
+        self.report.windows += int(keep.sum())
+        made = Cut(view, first, last, keep, self.number + np.cumsum(~keep))
+        self.number = int(made.stretch[-1])  # a window left out is a break
         used = count * hop
         self.skip = max(used - len(self.values), 0)
-        self.values, self.time = self.values[used:], self.time[used:]
+        self.values.drop(min(used, len(self.values)))
+        self.time.drop(min(used, len(self.time)))
+        return made
 
     def _sound(self, view: Floats, first: Times, last: Times) -> NDArray[np.bool_]:
         """Which windows have the duration that their samples should have, and finite features."""
@@ -154,7 +170,8 @@ class _Cutter:
             self.report.longest_s = max(self.report.longest_s, (self.ended_ns - self.begun_ns) / 1e9)
             if not self.made:
                 self.report.skip("stretch(es) shorter than a window")
-        self.values, self.time = self.values[:0], self.time[:0]
+        self.values.drop(len(self.values))
+        self.time.drop(len(self.time))
         self.rows = self.made = self.skip = 0
         self.number += 1
 
