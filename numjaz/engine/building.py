@@ -322,8 +322,8 @@ class _Builder:
             self.forms.append(SingleRecurrence(node.name, reads, makes, *given))
             return True
         form = BlockRecurrence(node.name, reads, makes, *given)
-        form.viewed = layer.return_sequences and self._read_by_products(makes[0].name)
-        if form.viewed:
+        form.left = layer.return_sequences and self._read_by_products(makes[0].name)
+        if form.left:
             makes[0].lanes = form.lanes
         self.forms.append(form)
         return True

@@ -38,7 +38,8 @@ class Form:
     """One step.
 
     ``LOCAL`` says that it looks at few samples, so that a stretch of time can be computed after the
-    other; ``REDUCES`` that it makes one row of all of them.
+    other; ``REDUCES`` that it makes one row of all of them; ``BESIDE`` that it reads what lies beside an
+    input's channels too; ``JOINS`` that its inputs' channels come to lie side by side.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Form:
 
     LOCAL: ClassVar[bool] = True
     REDUCES: ClassVar[bool] = False
+    BESIDE: ClassVar[bool] = False
+    JOINS: ClassVar[bool] = False
     OVERWRITES: ClassVar[bool] = False  # whether an output may stand where its first input does
 
     def sees(self) -> tuple[int, int, int]:
@@ -63,6 +66,11 @@ class Form:
         return None
 
     @property
+    def viewed(self) -> bool:
+        """Whether its output is read where its own arrays leave it: `provided`."""
+        return False
+
+    @property
     def steady(self) -> bool:
         """Whether it does the same at every moment."""
         return True
@@ -72,9 +80,13 @@ class Form:
         """Multiply-accumulates of its matrices for a window, those with zeros too."""
         return 0
 
-    def scratch(self, layout: Single, steps: int) -> dict[str, tuple[int, ...]]:
-        """Arrays that it wants beside, by name, for so many outputs at once."""
+    def scratch(self, layout: Single, steps: int, *, plain: bool) -> dict[str, tuple[int, ...]]:
+        """Arrays that it wants beside, by name, for so many outputs at once; ``plain``: which lie in one piece."""
         return {}
+
+    def provided(self, scratch: Mapping[str, Array]) -> Array:
+        """Where its output is found, where it is ``viewed``."""
+        raise NotImplementedError
 
     def calls(
         self, layout: Single, xs: Sequence[Array], ys: Sequence[Array], scratch: Mapping[str, Array]
@@ -147,6 +159,8 @@ class Merge(Form):
 @dataclass(eq=False)
 class Join(Form):
     """Channels side by side; what stands in its place already is not copied."""
+
+    JOINS: ClassVar[bool] = True
 
     def calls(
         self, layout: Single, xs: Sequence[Array], ys: Sequence[Array], scratch: Mapping[str, Array]

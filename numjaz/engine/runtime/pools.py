@@ -59,7 +59,7 @@ class GlobalPool(Form):
 
     REDUCES: ClassVar[bool] = True
 
-    def scratch(self, layout: Single, steps: int) -> dict[str, tuple[int, ...]]:
+    def scratch(self, layout: Single, steps: int, *, plain: bool) -> dict[str, tuple[int, ...]]:
         return {"part": layout.shape(1, self.reads[0].channels)}
 
     def calls(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ class Product(Form):
     strides: int = 1
     before: int = 0
     edge: float | None = None
+
+    BESIDE: ClassVar[bool] = True
 
     @cached_property
     def matrix(self) -> Array:
@@ -49,9 +52,9 @@ class Product(Form):
     def around(self) -> float | None:
         return self.edge
 
-    def scratch(self, layout: Single, steps: int) -> dict[str, tuple[int, ...]]:
+    def scratch(self, layout: Single, steps: int, *, plain: bool) -> dict[str, tuple[int, ...]]:
         k, channels, filters = self.matrix.shape
-        wanted = {"product": layout.shape(steps, filters)}
+        wanted = {} if plain else {"product": layout.shape(steps, filters)}
         if layout.gathers(k, self.dilation):
             wanted["taps"] = layout.shape(steps, k * channels)
         return wanted
@@ -99,7 +102,7 @@ class Depthwise(Form):
     def around(self) -> float | None:
         return self.edge
 
-    def scratch(self, layout: Single, steps: int) -> dict[str, tuple[int, ...]]:
+    def scratch(self, layout: Single, steps: int, *, plain: bool) -> dict[str, tuple[int, ...]]:
         return {"tap": layout.shape(steps, self.kernel.shape[1])}
 
     def calls(

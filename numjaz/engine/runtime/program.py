@@ -9,10 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numjaz.engine.runtime.forms import Form, Join, Value
+from numjaz.engine.runtime.forms import Form, Value
 from numjaz.engine.runtime.layout import ALIGNMENT, Array, Call, Single, aligned
-from numjaz.engine.runtime.products import Product
-from numjaz.engine.runtime.recurrence_block import BlockRecurrence
 from numjaz.engine.runtime.sections import Section, sections
 from numjaz.planning import Arena, Tensor, arena
 
@@ -135,7 +133,7 @@ class Program:
         if value.name in self._places:
             return
         maker, here = self._maker.get(value.name), self._made_in(value)
-        if isinstance(maker, BlockRecurrence) and maker.viewed and value is maker.makes[0]:
+        if maker is not None and maker.viewed and value is maker.makes[0]:
             self._places[value.name] = Place(f"{maker.name}:steps")
             return
         before, behind = self._beyond(value)
@@ -152,15 +150,15 @@ class Program:
 
     def _share(self, form: Form) -> None:
         """Let an input that only this form reads be written where the output shall stand."""
-        if not (form.OVERWRITES or isinstance(form, Join)):
+        if not (form.OVERWRITES or form.JOINS):
             return
         (made,) = form.makes
         first, target = 0, self._places[made.name]
-        for value in form.reads if isinstance(form, Join) else form.reads[:1]:
+        for value in form.reads if form.JOINS else form.reads[:1]:
             end = first + value.channels
             if self._may_share(value, made, form):
                 base = target.channels[0] if target.channels else 0
-                inside = target.channels is not None or isinstance(form, Join)
+                inside = target.channels is not None or form.JOINS
                 channels = (base + first, base + end) if inside else None
                 self._places[value.name] = replace(target, channels=channels)
                 buffer = self._buffers[target.buffer]
@@ -186,19 +184,16 @@ class Program:
         section = self.sections[number]
         what = form.reads[0] if form.REDUCES else form.makes[0]
         steps = max(section.done(what, j) - section.done(what, j - 1) for j in range(section.count))
-        wanted = form.scratch(self.layout, steps)
-        if isinstance(form, Product) and self._direct(form):
-            del wanted["product"]
-        for name, shape in wanted.items():
-            viewed = isinstance(form, BlockRecurrence) and form.viewed and name == "state"
-            last = self._last(form.makes[0]) if viewed else number
+        for name, shape in form.scratch(self.layout, steps, plain=self._plain(form.makes[0])).items():
+            last = self._last(form.makes[0]) if form.viewed and name == "state" else number
             self._buffers[f"{form.name}:{name}"] = Buffer(shape, number, last)
 
-    def _direct(self, form: Product) -> bool:
-        """Whether the product can be written where its only output stands."""
-        (made,) = form.makes
-        shape = self._buffers[self._places[made.name].buffer].shape
-        return self.layout.width > 1 or shape[self.layout.TIME] == made.time
+    def _plain(self, value: Value) -> bool:
+        """Whether a product can be written where the value stands: of one window, where it lies in one piece."""
+        place = self._places[value.name]
+        if self.layout.width > 1 or place.buffer not in self._buffers:
+            return True
+        return self._buffers[place.buffer].shape[self.layout.TIME] == value.time
 
     def _allocated(self) -> dict[str, Array]:
         block, memory = aligned((self.arena.size,), np.uint8), {}
@@ -209,7 +204,7 @@ class Program:
             memory[tensor.name] = block[at : at + size].view(self.layout.dtype).reshape(shape)
         for section in self.sections:
             for form in section.forms:
-                if isinstance(form, BlockRecurrence) and form.viewed:
+                if form.viewed:
                     memory[f"{form.name}:steps"] = form.provided(self._lent(form, memory))
         return memory
 
@@ -272,7 +267,7 @@ class Program:
         if end == first:
             return
         a, b = form.needs(first, end)
-        xs = [self._view(value, stretch, a, b, whole=isinstance(form, Product)) for value in form.reads]
+        xs = [self._view(value, stretch, a, b, whole=form.BESIDE) for value in form.reads]
         if form.REDUCES:
             (made,) = form.makes
             last = stretch == section.count - 1

@@ -19,10 +19,14 @@ class BlockRecurrence(Recurrence):
     """The state is (T + 1, sides, rows, N): for each side h, 1, and the input of the step that reads it.
 
     The first side writes row t + 1, the second, which reads from the end, row t: so what both say of
-    moment t lies side by side in memory, and a product that follows reads it there (``viewed``).
+    moment t lies side by side in memory, and a product that follows reads it there (``left``).
     """
 
-    viewed: bool = False
+    left: bool = False  # whether the steps are read where the state leaves them
+
+    @property
+    def viewed(self) -> bool:
+        return self.left
 
     @property
     def lanes(self) -> Array:
@@ -34,7 +38,7 @@ class BlockRecurrence(Recurrence):
     def _rows(self) -> int:
         return self.units + 1 + self.inside
 
-    def scratch(self, layout: Single, steps: int) -> dict[str, tuple[int, ...]]:
+    def scratch(self, layout: Single, steps: int, *, plain: bool) -> dict[str, tuple[int, ...]]:
         time, many, u, n = self.reads[0].time, len(self.sides), self.units, layout.width
         gates = {"GRU": 4, "LSTM": 4, "GRU reset before": 3, "SimpleRNN": 1}[self.cell]
         wanted = {"state": (time + 1, many, self._rows, n), "product": (gates, many, u, n), "made": (many, u, n)}

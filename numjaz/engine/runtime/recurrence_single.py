@@ -46,7 +46,7 @@ class SingleRecurrence(Recurrence):
     def _rows(self) -> int:
         return sum(map(len, ORDER[self.cell])) * self.units * len(self.sides)
 
-    def scratch(self, layout: Single, steps: int) -> dict[str, tuple[int, ...]]:
+    def scratch(self, layout: Single, steps: int, *, plain: bool) -> dict[str, tuple[int, ...]]:
         time, wide, rows = self.reads[0].time, self.units * len(self.sides), self._rows()
         parts = 2 if self.gated else 1  # numbers of float memory a number of state
         wanted = {"state": (time + 1, parts * self._columns()[0]), "product": (rows,)}
