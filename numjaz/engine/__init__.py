@@ -2,6 +2,7 @@
 
 from numjaz.engine.passes import PASSES
 from numjaz.engine.plan import Plan, compile, plan_for
-from numjaz.engine.stream import Delay, Stream, Verdict
+from numjaz.engine.runtime.listening import Delay, Verdict
+from numjaz.engine.stream import Stream
 
 __all__ = ["PASSES", "Delay", "Plan", "Stream", "Verdict", "compile", "plan_for"]
