@@ -17,7 +17,7 @@ from numjaz.frameworks.interpreter import command, environment
 COLD = {
     "numpy": "import numpy as np\nnp.load(X)",
     "numjaz": "import numjaz, numpy as np\nnumjaz.load(FILE + '.npz').predict(np.load(X))",
-    "numjaz-h5": "import numjaz, numpy as np\nnumjaz.load(FILE + '.h5').predict(np.load(X))",
+    "numjaz-file": "import sys, numpy as np\nsys.path.insert(0, FOLDER)\nimport network\nnetwork.predict(np.load(X))",
     "onnxruntime": (
         "import numpy as np, onnxruntime as ort\n"
         "o = ort.SessionOptions()\n"
@@ -107,7 +107,8 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
 
 def cold_start(name: str, python: str, folder: Path, threads: int) -> tuple[float, float]:
     """Seconds from starting an interpreter to its end with the first answer, and the most memory in MiB."""
-    head = f"FILE, X, THREADS = {str(folder / 'network')!r}, {str(folder / 'x.npy')!r}, {threads}\n"
+    names = (str(folder), str(folder / "network"), str(folder / "x.npy"), threads)
+    head = f"FOLDER, FILE, X, THREADS = {names!r}\n"
     started = time.perf_counter()
     process = subprocess.Popen(
         [python, "-c", head + COLD[name]],

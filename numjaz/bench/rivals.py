@@ -93,7 +93,8 @@ def benchmark(
     model : Model
         With one input and one output.
     against : sequence of str
-        Of ``onnxruntime``, ``litert``, ``torch``, ``tf-function``, ``keras``, ``numjaz-reference``.
+        Of ``onnxruntime``, ``litert``, ``torch``, ``tf-function``, ``keras``, ``numjaz-file`` (the exported file),
+        ``numjaz-reference`` (the layers as they are stated).
     pythons : dict of str to str
         The interpreter of each engine, where it is not this one.
     rounds : int

@@ -12,11 +12,11 @@ import warnings
 from pathlib import Path
 from typing import Any, NoReturn
 
-from numjaz.cli import audit, bench, check, convert, count, info, models, run, score
+from numjaz.cli import audit, bench, check, convert, count, export, info, models, run, score
 from numjaz.cli.output import note
 from numjaz.errors import NumjazError, NumjazWarning, printable
 
-COMMANDS = (run, score, models, info, count, audit, check, convert, bench)
+COMMANDS = (run, score, models, info, count, audit, check, convert, export, bench)
 
 
 class _Parser(argparse.ArgumentParser):

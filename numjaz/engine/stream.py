@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from numjaz.engine.plan import Plan
-from numjaz.engine.runtime.listening import Listener
+from numjaz.engine.runtime.listening import COVERAGE, Listener
 from numjaz.errors import NumjazError
 from numjaz.model import Model
 
@@ -57,7 +56,9 @@ class Stream(Listener):
         hop: int | None = None,
         *,
         plan: Plan | None = None,
-        **options: Any,
+        units: str = "m/s2",
+        coverage: float = COVERAGE,
+        gap_s: float = 1.0,
     ) -> None:
         if model.contract is None:
             raise NumjazError("a stream needs a network that says what it expects: Model.derive(contract=…)")
@@ -65,4 +66,12 @@ class Stream(Listener):
             raise NumjazError("a stream needs a network of one input and one output")
         self.model, self.plan = model, plan or Plan(model, 1, np.dtype(np.float32))
         contract = replace(model.contract, hop=model.contract.hop if hop is None else hop)
-        super().__init__(self.plan.predict, contract, model.classes or (), rate_hz=rate_hz, **options)
+        super().__init__(
+            self.plan.predict,
+            contract,
+            model.classes or (),
+            rate_hz=rate_hz,
+            units=units,
+            coverage=coverage,
+            gap_s=gap_s,
+        )

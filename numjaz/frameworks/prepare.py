@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import numjaz
+from numjaz.engine.exporting import export
 from numjaz.errors import NumjazError
 from numjaz.frameworks.interpreter import command, environment, line_of
 from numjaz.model import Model
@@ -27,12 +28,13 @@ def prepare(
     window: int,
     tell: Callable[[str], None],
 ) -> None:
-    """Write ``network.npz``, ``.h5`` and what the engines read beside them."""
+    """Write ``network.npz`` and what the engines read beside it."""
     model.save(folder / "network.npz")
-    model.save(folder / "network.h5")
     for name in engines:
         if name == "onnxruntime":
             model.save(folder / "network.onnx")
+        elif name == "numjaz-file":
+            export(model, folder / "network.py", window)
         elif name in WRITERS:
             tell(f"{name}'s file is written")
             request = {"engine": name, "folder": str(folder), "window": window}

@@ -129,6 +129,14 @@ def _reference(model: Model, request: Request) -> Callable[[int], Predict]:
     return lambda windows: lambda x: model.reference({model.inputs[0]: x})[model.outputs[0]]
 
 
+def _file(model: Model, request: Request) -> Callable[[int], Predict]:
+    sys.path.insert(0, str(Path(request.path).parent))
+    import network  # type: ignore[import-not-found, unused-ignore]
+
+    predict: Predict = network.predict
+    return lambda windows: predict
+
+
 def _onnxruntime(model: Model, request: Request) -> Callable[[int], Predict]:
     import onnxruntime
 
@@ -202,6 +210,7 @@ def _litert(model: Model, request: Request) -> Callable[[int], Predict]:
 
 ENGINES: dict[str, Callable[[Model, Request], Callable[[int], Predict]]] = {
     "numjaz": _numjaz,
+    "numjaz-file": _file,
     "numjaz-reference": _reference,
     "onnxruntime": _onnxruntime,
     "litert": _litert,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -179,7 +178,7 @@ class Listener:
             contract.window / contract.rate_hz,
             contract.hop / contract.rate_hz,
             0.5 / contract.rate_hz if faster else 0.0,
-            statistics.median(seconds),
+            float(np.median(seconds)),
         )
 
     def _when(self, count: int, time_s: Any) -> Array:
