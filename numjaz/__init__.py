@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from numjaz.audit import count, memory
     from numjaz.compare import compare
     from numjaz.contract import Contract
-    from numjaz.engine import Plan, Stream, compile
+    from numjaz.engine import Plan, compile
+    from numjaz.engine.stream import Stream
     from numjaz.errors import NumjazError, NumjazWarning
-    from numjaz.formats import load, register
+    from numjaz.formats import load
+    from numjaz.formats.registry import register
     from numjaz.model import Golden, Model
     from numjaz.nodes import Node
     from numjaz.signal import Batch, Recording, read_recording, simulate_gait, windows
@@ -24,9 +26,11 @@ _ROOMS = {
     "audit": ("count", "memory"),
     "compare": ("compare",),
     "contract": ("Contract",),
-    "engine": ("Plan", "Stream", "compile"),
+    "engine": ("Plan", "compile"),
+    "engine.stream": ("Stream",),
     "errors": ("NumjazError", "NumjazWarning"),
-    "formats": ("load", "register"),
+    "formats": ("load",),
+    "formats.registry": ("register",),
     "model": ("Golden", "Model"),
     "nodes": ("Node",),
     "signal": ("Batch", "Recording", "read_recording", "simulate_gait", "windows"),

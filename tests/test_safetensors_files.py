@@ -11,8 +11,8 @@ from tensor_builders import safetensors
 from tensor_reading import NEW, expected, opened, read, same
 
 from numjaz.errors import NumjazError
-from numjaz.formats.safetensors_file import SafetensorsFile
-from numjaz.formats.tensor_files import open_tensors, write_safetensors
+from numjaz.formats.safetensors_file import SafetensorsFile, write_safetensors
+from numjaz.formats.tensor_files import open_tensors
 
 
 @pytest.mark.filterwarnings("ignore:.*bfloat16")

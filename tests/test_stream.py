@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import numjaz
 from numjaz import Contract, NumjazError, Stream
-from numjaz.engine import Verdict
+from numjaz.engine.runtime.listening import Verdict
 from numjaz.signal import Piece, Report
 
 CONTRACT = Contract(features=("ax", "ay", "az"), rate_hz=20.0, window=24, hop=5)

@@ -13,8 +13,10 @@ from tensor_reading import ARRAYS, NEW, needs_package, opened, read, same
 from numjaz.doors.npz import Npz
 from numjaz.doors.shapes import elements
 from numjaz.errors import NumjazError
-from numjaz.formats.tensor_files import open_tensors, write_npz, write_safetensors, write_torch
-from numjaz.formats.torch_file import TorchFile
+from numjaz.formats.npz_file import write_npz
+from numjaz.formats.safetensors_file import write_safetensors
+from numjaz.formats.tensor_files import open_tensors
+from numjaz.formats.torch_file import TorchFile, write_torch
 
 WRITERS = {"torch": write_torch, "safetensors": write_safetensors, "npz": write_npz}
 SUFFIXES = {"torch": ".pt", "safetensors": ".safetensors", "npz": ".npz"}

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from numjaz.engine.building import build
-from numjaz.engine.explaining import arena_table, fused, steps_table
 from numjaz.engine.passes import PASSES, rewritten
 from numjaz.engine.runtime.layout import Block, Single
 from numjaz.engine.runtime.runner import BusyError, Runner
@@ -99,6 +98,8 @@ class Plan:
 
     def explain(self) -> str:
         """What was fused, each step with its share of the work and of the time, and what lies in the arena."""
+        from numjaz.engine.explaining import arena_table, fused, steps_table  # who only runs it needs no tables
+
         how = f"{self.batch} windows at once" if self.batch > 1 else "one window at a time"
         head = f"{how}, {self._window} samples each, {self.dtype}"
         if self.exact:

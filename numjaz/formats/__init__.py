@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from numjaz.architectures import BUILDERS, build
-from numjaz.doors.hdf5 import SIGNATURE, Hdf5
 from numjaz.doors.regular import open_regular
 from numjaz.errors import NumjazError
-from numjaz.formats.registry import register
 from numjaz.formats.shipped import shipped_models, shipped_path
 from numjaz.model import Model
+from numjaz.nodes import parameter_table
 
-__all__ = ["load", "register", "shipped_models"]
+__all__ = ["load", "shipped_models"]
 
 Names = Mapping[str, str] | None
 
@@ -84,33 +82,61 @@ def load(
 
 def _read(path: Path, network: Model | None, names: Names, key: str | None) -> Model:
     """A model from a file, by what the file begins with and says of itself."""
-    from numjaz.formats import keras, own  # what reads files is imported where there is one
+    # What reads a kind of file is imported where there is one: starts on a small device are short.
     from numjaz.formats.tensor_files import open_tensors
-    from numjaz.formats.tensor_models import load_tensors
 
-    with open_regular(path) as file:
-        start = file.read(len(SIGNATURE))
     tensors = open_tensors(path, key)
     if tensors is not None:
         with tensors:
-            return load_tensors(tensors, network, names)
+            return _of_tensors(tensors, network, names)
+
+    from numjaz.doors.hdf5 import SIGNATURE, Hdf5
+
+    with open_regular(path) as file:
+        start = file.read(len(SIGNATURE))
     if key is not None:
         raise NumjazError(f"{path}: key= chooses between the state dicts of a torch checkpoint, which this is not")
     if start[:4] == b"PK\x03\x04":
+        from numjaz.formats import keras
+
         return keras.load_archive(str(path), network, names)
     if start != SIGNATURE:
         raise NumjazError(
             f"{path}: neither HDF5, nor a Keras, torch, NumPy or safetensors file (it begins with {start!r})"
         )
+
+    from numjaz.formats import own
+
     with Hdf5(path) as opened:
         if opened.attribute("", "format") != own.FORMAT:
+            from numjaz.formats import keras
+
             return keras.load_hdf5(opened, network, names)
         if network is not None or names:
             raise NumjazError(f"{path}: states its own architecture; leave architecture= and names= out")
         return own.load(opened)
 
 
+def _of_tensors(tensors: Any, network: Model | None, names: Names) -> Model:
+    """A model from a table of tensors: numjaz's own names need no matching."""
+    if tensors.kind == "npz" and tensors.note is not None and network is None and not names:
+        from numjaz.formats.description import note_in
+
+        note = note_in(tensors.note, f"{tensors.path}: note")
+        if set(parameter_table(note.description.nodes)) == set(tensors.shapes):
+            return note.model({name: tensors.array(name) for name in tensors.shapes})
+
+    from numjaz.formats.tensor_models import load_tensors
+
+    return load_tensors(tensors, network, names)
+
+
 def _architecture(architecture: str | Path | Model | None, options: dict[str, Any]) -> Model | None:
+    if not options and (architecture is None or isinstance(architecture, Model)):
+        return architecture
+
+    from numjaz.architectures import BUILDERS, build
+
     if isinstance(architecture, str) and architecture in BUILDERS:
         return build(architecture, options)
     if options:

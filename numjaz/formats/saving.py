@@ -11,8 +11,10 @@ import numpy as np
 from numjaz.errors import NumjazError, NumjazWarning
 from numjaz.formats import keras_files, own
 from numjaz.formats.description import note_of
-from numjaz.formats.tensor_files import write_npz, write_safetensors, write_torch
+from numjaz.formats.npz_file import write_npz
+from numjaz.formats.safetensors_file import write_safetensors
 from numjaz.formats.tensor_models import foreign_layers, torch_table
+from numjaz.formats.torch_file import write_torch
 from numjaz.model import Model
 
 Names = Mapping[str, str] | None

@@ -13,11 +13,6 @@ from numjaz.doors.npz import SUFFIX
 from numjaz.doors.regular import open_regular
 from numjaz.doors.zip import LOCAL, Zip
 from numjaz.errors import NumjazError
-from numjaz.formats.npz_file import NpzFile, write_npz
-from numjaz.formats.safetensors_file import SafetensorsFile, write_safetensors
-from numjaz.formats.torch_file import TorchFile, is_script, prefix_of, write_torch
-
-__all__ = ["Tensors", "open_tensors", "write_npz", "write_safetensors", "write_torch"]
 
 AGAIN = "read it in torch and save it again: torch.save(torch.load(path, weights_only=True), path)"
 
@@ -95,6 +90,13 @@ def _opened(path: str, start: bytes, key: str | None) -> Tensors | None:
     if start[:4] == LOCAL:
         with Zip(path, deflated=True) as archive:
             names = archive.names
+        if names and all(name.endswith(SUFFIX) for name in names):
+            from numjaz.formats.npz_file import NpzFile
+
+            return NpzFile(path)
+
+        from numjaz.formats.torch_file import TorchFile, is_script, prefix_of
+
         prefix = prefix_of(names)
         if prefix is not None:
             if is_script(names, prefix):
@@ -103,8 +105,10 @@ def _opened(path: str, start: bytes, key: str | None) -> Tensors | None:
                     f"torch.save(torch.jit.load(path).state_dict(), other_path)"
                 )
             return TorchFile(path, key)
-        return NpzFile(path) if names and all(name.endswith(SUFFIX) for name in names) else None
+        return None
     if start[8:9] == b"{":
+        from numjaz.formats.safetensors_file import SafetensorsFile
+
         return SafetensorsFile(path)
     if start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5"):
         raise NumjazError(f"{path}: a bare pickle, as torch wrote before 1.6, which is not read; {AGAIN}")

@@ -13,7 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numjaz.errors import NumjazError
-from numjaz.formats.tensor_files import open_tensors, write_npz, write_safetensors, write_torch
+from numjaz.formats.npz_file import write_npz
+from numjaz.formats.safetensors_file import write_safetensors
+from numjaz.formats.tensor_files import open_tensors
+from numjaz.formats.torch_file import write_torch
 
 torch = pytest.importorskip("torch")
 
