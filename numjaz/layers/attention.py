@@ -24,7 +24,7 @@ from numjaz.layers.functions import activation_operations, softmax
 from numjaz.layers.operations import Operations, biases, elementary
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class MultiHeadAttention(Layer):
     """Scaled dot-product attention in several heads (Vaswani et al. 2017).
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,10 @@ Array = NDArray[Any]
 Shape = tuple[Any, ...]  # without the batch axis: (T, C) or (C,); T is whatever number was passed
 Parameters = Mapping[str, Array]
 Arrays = tuple[Array, ...]
-Rng = np.random.Generator | None
+if TYPE_CHECKING:
+    Rng = np.random.Generator | None
+else:
+    Rng = Any  # NumPy opens its random numbers when they are named, which takes as long as all layers
 
 
 class Parameter(NamedTuple):
@@ -41,10 +44,24 @@ class Forward(NamedTuple):
 class Layer:
     """Base of all layers; a subclass is a frozen dataclass whose fields are the layer's options.
 
-    Shapes are without the batch axis, channels last: (T, C). Nothing here may branch on T.
+    Shapes are without the batch axis, channels last: (T, C). Nothing here may branch on T. What a dataclass
+    would write for each class, equality and the rest, stands here once: a start on a small device is short.
     """
 
     OVERWRITES: ClassVar[bool] = False
+
+    def _options(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Layer) and type(self) is type(other) and self._options() == other._options()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._options()))
+
+    def __repr__(self) -> str:
+        given = (f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
+        return f"{type(self).__qualname__}({', '.join(given)})"
 
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """Shapes of the outputs for inputs of these shapes; here, those of the only input."""

@@ -17,7 +17,7 @@ from numjaz.layers.recurrent import Recurrent
 MERGES = ("concat", "sum", "mul", "ave", "none")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bidirectional(Layer):
     """Two recurrent layers: one is given the sequence, one the sequence turned round.
 

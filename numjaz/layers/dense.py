@@ -11,7 +11,7 @@ from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_ac
 from numjaz.layers.operations import Operations, biases
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dense(Layer):
     """y = activation(x W + b) over the last axis; W is (C, units)."""
 

@@ -9,7 +9,7 @@ from numjaz.errors import NumjazError
 from numjaz.layers.base import Arrays, Forward, Layer, Parameters, Rng, Shape, check_count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Input(Layer):
     """A batch of (N, *axes, features): sequences (N, T, features) unless ``axes`` says otherwise.
 

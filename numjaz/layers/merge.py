@@ -15,7 +15,6 @@ from numjaz.layers.base import Array, Arrays, Forward, Layer, Parameters, Rng, S
 from numjaz.layers.operations import Operations, elementary
 
 
-@dataclass(frozen=True)
 class _Merge(Layer):
     """Element by element; an axis of 1 meets any size, and an input of fewer axes gets them after the batch."""
 
@@ -49,7 +48,6 @@ class _Merge(Layer):
         return elementary(**{self.KIND: made})
 
 
-@dataclass(frozen=True)
 class Add(_Merge):
     """y = the sum of two or more inputs."""
 
@@ -57,7 +55,6 @@ class Add(_Merge):
         return reduce(np.add, inputs)
 
 
-@dataclass(frozen=True)
 class Subtract(_Merge):
     """y = the first input minus the second."""
 
@@ -70,7 +67,6 @@ class Subtract(_Merge):
         return inputs[0] - inputs[1]
 
 
-@dataclass(frozen=True)
 class Multiply(_Merge):
     """y = the product of two or more inputs, element by element."""
 
@@ -80,7 +76,6 @@ class Multiply(_Merge):
         return reduce(np.multiply, inputs)
 
 
-@dataclass(frozen=True)
 class Average(_Merge):
     """y = the mean of two or more inputs."""
 
@@ -92,7 +87,6 @@ class Average(_Merge):
         return super().operations(shapes, batch) + elementary(divisions=batch * math.prod(shape))
 
 
-@dataclass(frozen=True)
 class Maximum(_Merge):
     """y = the largest of two or more inputs, element by element."""
 
@@ -102,7 +96,6 @@ class Maximum(_Merge):
         return reduce(np.maximum, inputs)
 
 
-@dataclass(frozen=True)
 class Minimum(_Merge):
     """y = the smallest of two or more inputs, element by element."""
 
@@ -112,7 +105,7 @@ class Minimum(_Merge):
         return reduce(np.minimum, inputs)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Concatenate(Layer):
     """y = the inputs one behind the other along an axis, the batch being axis 0."""
 

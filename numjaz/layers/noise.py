@@ -9,7 +9,7 @@ from numjaz.layers.base import Arrays, Forward, Layer, Parameters, Rng, Shape, c
 KINDS = ("Dropout", "SpatialDropout1D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dropout(Layer):
     """y = x but in training; ``kind`` is what it does there, ``rate`` how much of it."""
 

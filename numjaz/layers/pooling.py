@@ -28,7 +28,7 @@ from numjaz.layers.convolution import output_time, reach_of, zeros_around
 from numjaz.layers.operations import Operations, elementary
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Pooling(Layer):
     """What both poolings share; ``same`` pads with what changes nothing."""
 
@@ -65,7 +65,6 @@ class _Pooling(Layer):
         return sliding_window_view(x, self.pool_size, axis=1)[:, :: self.stride]
 
 
-@dataclass(frozen=True)
 class MaxPooling1D(_Pooling):
     """y[t] = the largest of ``pool_size`` samples, each ``strides`` further (the pool's size where 0)."""
 
@@ -77,7 +76,6 @@ class MaxPooling1D(_Pooling):
         return elementary(comparisons=(self.pool_size - 1) * numbers)
 
 
-@dataclass(frozen=True)
 class AveragePooling1D(_Pooling):
     """y[t] = the mean of ``pool_size`` samples; with ``same``, of those that are there."""
 
@@ -91,7 +89,7 @@ class AveragePooling1D(_Pooling):
         return elementary(additions=(self.pool_size - 1) * numbers, divisions=numbers)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class _GlobalPooling(Layer):
     keepdims: bool = False
 
@@ -107,7 +105,6 @@ class _GlobalPooling(Layer):
         return ((1, channels),) if self.keepdims else ((channels,),)
 
 
-@dataclass(frozen=True)
 class GlobalAveragePooling1D(_GlobalPooling):
     """y = mean over time: (N, T, C) -> (N, C), or (N, 1, C) with ``keepdims``."""
 
@@ -122,7 +119,6 @@ class GlobalAveragePooling1D(_GlobalPooling):
         return elementary(additions=batch * (time - 1) * channels, divisions=batch * channels)
 
 
-@dataclass(frozen=True)
 class GlobalMaxPooling1D(_GlobalPooling):
     """y = the largest over time: (N, T, C) -> (N, C), or (N, 1, C) with ``keepdims``."""
 

@@ -122,7 +122,7 @@ class Recurrent(Layer):
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class SimpleRNN(Recurrent):
     """Elman's layer: h' = f(x W + b + h U).
 
@@ -145,7 +145,7 @@ class SimpleRNN(Recurrent):
         return elementary(additions=numbers) + activation_operations(self.activation, numbers, steps)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class LSTM(Recurrent):
     """Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
@@ -187,7 +187,7 @@ class LSTM(Recurrent):
         return elementary(additions=5 * numbers, multiplications=3 * numbers) + gates + states
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class GRU(Recurrent):
     """Gated recurrent unit (Cho et al. 2014), in both of its forms.
 

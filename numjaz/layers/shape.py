@@ -23,14 +23,12 @@ from numjaz.layers.base import (
 )
 
 
-@dataclass(frozen=True)
 class _Moving(Layer):
     @property
     def reach(self) -> tuple[int | None, int | None]:
         return (None, None)
 
 
-@dataclass(frozen=True)
 class Flatten(_Moving):
     """All axes but the batch in one: (N, T, C) -> (N, T C)."""
 
@@ -44,7 +42,7 @@ class Flatten(_Moving):
         return Forward((x.reshape(len(x), math.prod(x.shape[1:])),))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reshape(_Moving):
     """The same values in another shape; one axis may be -1, what is left."""
 
@@ -71,7 +69,7 @@ class Reshape(_Moving):
         return Forward((x.reshape(len(x), *shape),))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Permute(_Moving):
     """The axes in another order, the batch being axis 0: (2, 1) turns (N, T, C) into (N, C, T)."""
 
@@ -92,7 +90,7 @@ class Permute(_Moving):
         return Forward((one(inputs, self).transpose(0, *self.order),))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RepeatVector(_Moving):
     """One vector n times: (N, C) -> (N, n, C)."""
 
@@ -111,7 +109,7 @@ class RepeatVector(_Moving):
         return Forward((np.repeat(one(inputs, self)[:, None], self.n, axis=1),))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ZeroPadding1D(_Moving):
     """Zeros before and behind: (N, T, C) -> (N, before + T + behind, C)."""
 
@@ -129,7 +127,7 @@ class ZeroPadding1D(_Moving):
         return Forward((np.pad(one(inputs, self), ((0, 0), (self.before, self.behind), (0, 0))),))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Cropping1D(_Moving):
     """Without the first and the last samples: (N, T, C) -> (N, T - before - behind, C)."""
 
@@ -150,7 +148,7 @@ class Cropping1D(_Moving):
         return Forward((x[:, self.before : x.shape[1] - self.behind],))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class UpSampling1D(_Moving):
     """Each sample ``size`` times: (N, T, C) -> (N, size T, C)."""
 

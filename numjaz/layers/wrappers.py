@@ -18,7 +18,7 @@ def innermost(layer: Layer) -> Layer:
     return layer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class TimeDistributed(Layer):
     """The same layer at every step of the first axis: (N, T, ...) -> (N, T, ...).
 
