@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,8 @@ def whole(path: str | Path) -> Iterator[Path]:
 
     An error or an interrupt inside the block leaves ``path`` as it was and nothing beside it.
     """
+    import tempfile  # who only reads does not pay for it
+
     target = Path(os.path.realpath(path))  # a link stays a link
     if target.exists() and not target.is_file():
         raise NumjazError(f"{path}: not a regular file, so it is not replaced")
