@@ -191,6 +191,17 @@ def test_a_plan_is_ready_for_windows_of_any_length() -> None:
         alike(plan.predict(x), model, x, 1e3)
 
 
+def test_a_network_that_computes_nothing() -> None:
+    model = numjaz.Model([node("a", Input(2)), node("b", Input(2))], {}, outputs=["b", "a"])
+    x = {name: np.random.default_rng(k).normal(size=(3, 5, 2)) for k, name in enumerate("ab")}
+    for width in (1, 16):
+        plan = numjaz.compile(model, width, np.float64)
+        for name, y in plan.predict(x).items():
+            np.testing.assert_array_equal(y, x[name])
+        assert numjaz.memory(plan, "arena").peak_bytes == plan.arena_bytes
+        assert "nothing was fused" in plan.explain()
+
+
 def test_what_is_refused() -> None:
     model = NETWORKS["jazbat"]
     for options in ({"batch": 0}, {"batch": True}, {"batch": 2.0}, {"dtype": np.float16}, {"without": ["gru"]}):

@@ -94,7 +94,8 @@ class Plan:
         """What goes through time together: the names of each section's forms."""
         if self.exact:
             return []
-        return [", ".join(form.name for form in s.forms) for s in self._runner(self._window).program.sections]
+        sections = self._runner(self._window).program.sections
+        return [", ".join(form.name for form in section.forms) for section in sections] or ["nothing is computed"]
 
     def explain(self) -> str:
         """What was fused, each step with its share of the work and of the time, and what lies in the arena."""

@@ -111,7 +111,7 @@ class Program:
     def _last(self, value: Value) -> int:
         """The last section that needs it."""
         if value.name in self._ends:
-            return len(self.sections) - 1
+            return max(len(self.sections) - 1, 0)  # of a network that computes nothing too
         return max([self._made_in(value), *(self._section[id(form)] for form in self._readers.get(value.name, ()))])
 
     def _beyond(self, value: Value) -> tuple[int, int]:
