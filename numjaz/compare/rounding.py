@@ -149,7 +149,7 @@ def _parts(x: Any) -> tuple[Array, Array]:
     bare = np.asarray(_bare(x))
     if isinstance(x, Rounded):
         return bare.real, bare.imag
-    value, unit = bare.real.astype(np.float64), _ARITHMETIC.get().unit
+    value, unit = bare.real.astype(np.float64), current().unit
     if bare.dtype.kind == "c":  # cast to a tensor's dtype, and perhaps computed with since
         return value, np.where(np.isfinite(value) & (value != 0), 4 * unit * np.abs(value) + TINY[unit], 0.0)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -168,7 +168,7 @@ Parts = tuple[Array, Array]
 
 def _once(value: Array, error: Array, units: float = 1.0) -> Parts:
     """An inherited error, and the rounding of the operation itself."""
-    kind = _ARITHMETIC.get()
+    kind = current()
     if kind.expected:  # a rounding error is spread evenly over its unit
         size = np.where(np.isinf(value), 0.0, np.abs(value))
         return value, np.hypot(error, units * kind.unit * size / np.sqrt(3))
@@ -178,7 +178,7 @@ def _once(value: Array, error: Array, units: float = 1.0) -> Parts:
 
 def _both(a: Array, b: Array) -> Array:
     """Two errors at once."""
-    return np.hypot(a, b) if _ARITHMETIC.get().expected else a + b
+    return np.hypot(a, b) if current().expected else a + b
 
 
 def _sum(a: Array, b: Array, da: Array, db: Array) -> Parts:
@@ -187,7 +187,7 @@ def _sum(a: Array, b: Array, da: Array, db: Array) -> Parts:
 
 def _begun_with(a: Array, b: Array, da: Array, db: Array) -> Any:
     """What a bias loses where the other side begins with it, and adds every product of the layer to that."""
-    kind = _ARITHMETIC.get()
+    kind = current()
     if kind.expected or not kind.terms:
         return 0.0
     held = sum(np.where(error <= kind.unit * np.abs(each), np.abs(each), 0.0) for each, error in ((a, da), (b, db)))
@@ -199,20 +199,20 @@ def _difference(a: Array, b: Array, da: Array, db: Array) -> Parts:
 
 
 def _product(a: Array, b: Array, da: Array, db: Array) -> Parts:
-    cross = 0.0 if _ARITHMETIC.get().expected else da * db
+    cross = 0.0 if current().expected else da * db
     return _once(a * b, _both(np.abs(a) * db, np.abs(b) * da) + cross)
 
 
 def _quotient(a: Array, b: Array, da: Array, db: Array) -> Parts:
     value = a / b
-    room = np.abs(b) - (0.0 if _ARITHMETIC.get().expected else db)
+    room = np.abs(b) - (0.0 if current().expected else db)
     error = np.where(room > 0, _both(da, np.abs(value) * db) / room, np.inf)
     return _once(value, np.where((da == 0) & (db == 0), 0.0, error))
 
 
 def _products(a: Array, b: Array, da: Array, db: Array, product: Callable[[Array, Array], Array], terms: int) -> Parts:
     """Sums of so many products, in whatever order they are added up."""
-    kind, value = _ARITHMETIC.get(), product(a, b)
+    kind, value = current(), product(a, b)
     if kind.expected:
         inherited = product(a * a, db * db) + product(da * da, b * b)
         partial = (terms / 2 + 1) * product(a * a, b * b)  # a random walk's sums, each rounded
@@ -247,7 +247,7 @@ def _einsum(subscripts: str, left: Any, right: Any) -> Rounded:
 def _total(a: Array, da: Array, axis: Any = None, keepdims: bool = False, **_: Any) -> Parts:
     count = a.size // max(SUM(np.ones(a.shape), axis=axis).size, 1)
     value = SUM(a, axis=axis, keepdims=keepdims)
-    kind = _ARITHMETIC.get()
+    kind = current()
     if kind.expected:
         inherited = SUM(da * da, axis=axis, keepdims=keepdims)
         partial = (count / 2 + 1) * SUM(a * a, axis=axis, keepdims=keepdims)
@@ -263,7 +263,7 @@ def _largest(a: Array, da: Array, axis: Any = None, keepdims: bool = False, **_:
 
 def _running(x: Any, axis: int | None = None, **_: Any) -> Rounded:
     value, error = _parts(x)
-    count, kind = value.shape[-1 if axis is None else axis], _ARITHMETIC.get()
+    count, kind = value.shape[-1 if axis is None else axis], current()
     sums = np.cumsum(value, axis=axis)
     if kind.expected:
         lost = kind.unit**2 / 3 * np.cumsum(sums * sums, axis=axis)
@@ -292,14 +292,14 @@ def _function(function: Callable[[Array], Array], slope: Callable[[Array, Array]
 
     def rule(a: Array, da: Array) -> Parts:
         value = function(a)
-        inherited = np.where(da > 0, slope(a, 0 * da if _ARITHMETIC.get().expected else da) * da, 0.0)
+        inherited = np.where(da > 0, slope(a, 0 * da if current().expected else da) * da, 0.0)
         return _once(value, inherited, _by_a_function())
 
     return rule
 
 
 def _by_a_function() -> float:
-    kind = _ARITHMETIC.get()
+    kind = current()
     return USUAL if kind.expected else FUNCTION[kind.unit]
 
 
@@ -309,9 +309,9 @@ def _exponential(a: Array, da: Array) -> Parts:
     Beyond `OVERFLOW` nothing that follows tells two apart, and what follows stays finite.
     """
     value = np.exp(np.minimum(a, OVERFLOW))
-    if _ARITHMETIC.get().expected:
+    if current().expected:
         return _once(value, value * da, _by_a_function())
-    low, high = np.exp(np.clip(a - da, -np.inf, OVERFLOW)), np.exp(np.clip(a + da, -np.inf, OVERFLOW))
+    low, high = np.exp(np.minimum(a - da, OVERFLOW)), np.exp(np.minimum(a + da, OVERFLOW))
     wide = da > MUCH
     inherited = np.where(wide, (high - low) / 2, value * np.expm1(np.minimum(da, MUCH)))
     return _once(np.where(wide, (low + high) / 2, value), inherited, _by_a_function())
@@ -338,7 +338,7 @@ def _normal(a: Array, da: Array) -> Parts:
     """`erf`, of which oneDNN's form, torch's within gelu, errs by units in the last place of 1, not of the value."""
     from scipy.special import erf
 
-    value, kind = np.asarray(erf(a)), _ARITHMETIC.get()
+    value, kind = np.asarray(erf(a)), current()
     near = np.maximum(np.abs(a) - (0.0 if kind.expected else da), 0)
     inherited = 2 / np.sqrt(np.pi) * np.exp(-(near**2)) * da
     return value, _both(inherited, np.asarray(_by_a_function() * kind.unit))

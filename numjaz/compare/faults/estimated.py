@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from numjaz.compare.faults.edit import Edit, Site
-from numjaz.compare.faults.solved import begun_elsewhere, solved_recurrence
+from numjaz.compare.faults.solved import DEVIATIONS, begun_elsewhere, solved_recurrence
 from numjaz.compare.isolated import doubled
 from numjaz.layers import Array, BatchNormalization, Conv1D, Dense, DepthwiseConv1D, Recurrent
 from numjaz.layers.base import Arrays
@@ -26,7 +26,6 @@ EXCESS = 4  # numbers recorded, more than are solved for: to be explained too
 TOLD = 0.5  # of a kernel's columns are told by that many, at least
 SINGULAR = 1e-10
 SPAN = 1e-3  # of a change, less than which is left where it has another reason
-DEVIATIONS = 4.0  # of an estimate, as its error
 MOVED = 0.75  # of an array's numbers, at least, where it is of another training
 FAR = 1e-5  # of the largest number: those that moved
 LEAST = 16  # numbers that a variance is of

@@ -26,7 +26,7 @@ ROUNDS = 12
 SLOW = 0.9  # of the squares before, where a round leaves more: it leads nowhere
 SINGULAR = 1e-10
 CLOSE = 4.0  # times the error of rounding: solved
-DEVIATIONS = 4.0
+DEVIATIONS = 4.0  # of an estimate, as its error
 
 
 def solved_recurrence(site: Site, name: str, error: float) -> Array | None:
