@@ -67,13 +67,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    from pkgutil import resolve_name
+    from importlib import import_module
 
     if name in _OPEN:
-        return resolve_name(f"numjaz.{name}")
+        return import_module(f"numjaz.{name}")
     for room, names in _ROOMS.items():
         if name in names:
-            value = globals()[name] = resolve_name(f"numjaz.{room}:{name}")
+            value = globals()[name] = getattr(import_module(f"numjaz.{room}"), name)
             return value
     raise AttributeError(f"module 'numjaz' has no attribute {name!r}")
 

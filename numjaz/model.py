@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +13,9 @@ from numjaz.contract import Contract
 from numjaz.errors import NumjazError
 from numjaz.layers import Array, Input, Parameter, Shape
 from numjaz.nodes import LENGTHS, WINDOW, Node, output_key, output_shapes, owned_parameters, parameter_table, source_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BLOCK = 128  # windows computed at a time: bounds the memory of `reference`
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from numjaz.errors import NumjazError
 from numjaz.layers import Input, Layer, Parameter, Shape
+from numjaz.records import Frozen, frozen
 
 MAX_NODES = 10_000
 WINDOW = 256  # samples, where a number is needed and nothing gives one
@@ -17,8 +17,8 @@ LENGTHS = (5040, 10080)  # that arrays must not depend on; many numbers divide b
 Fact = TypeVar("Fact")
 
 
-@dataclass(frozen=True)
-class Node:
+@frozen
+class Node(Frozen):
     """One step of a network.
 
     ``inputs`` are (node, which of its outputs) pairs. The arrays belong to ``owner``, which is the

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import numjaz
-from numjaz.formats import shipped_models
+from numjaz.formats.shipped import shipped_models
 
 SHIPPED = shipped_models()
 ORIGINALS = Path(__file__).parents[1] / "weights" / "originals"

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import IO, Any
 
+from numjaz.bench.device import peak_mib
 from numjaz.errors import NumjazError
 from numjaz.frameworks.interpreter import command, environment
 
 COLD = {
     "numpy": "import numpy as np\nnp.load(X)",
     "numjaz": "import numjaz, numpy as np\nnumjaz.load(FILE + '.npz').predict(np.load(X))",
+    "numjaz-h5": "import numjaz, numpy as np\nnumjaz.load(FILE + '.h5').predict(np.load(X))",
     "numjaz-file": "import sys, numpy as np\nsys.path.insert(0, FOLDER)\nimport network\nnetwork.predict(np.load(X))",
     "onnxruntime": (
         "import numpy as np, onnxruntime as ort\n"
@@ -45,6 +46,8 @@ COLD = {
     ),
 }
 """What a user would write: from nothing to the first answer. ``numpy`` is what everybody pays."""
+
+PEAK = f"\n{inspect.getsource(peak_mib)}\nprint(peak_mib())"
 
 
 def threads_environment(threads: int) -> dict[str, str]:
@@ -110,16 +113,15 @@ def cold_start(name: str, python: str, folder: Path, threads: int) -> tuple[floa
     names = (str(folder), str(folder / "network"), str(folder / "x.npy"), threads)
     head = f"FOLDER, FILE, X, THREADS = {names!r}\n"
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [python, "-c", head + COLD[name]],
+    ended = subprocess.run(
+        [python, "-c", head + COLD[name] + PEAK],
         env=environment(**threads_environment(threads)),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
-    _, status, used = os.wait4(process.pid, 0)
     took = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise NumjazError(f"{name} in {python} ended with {process.returncode} before its first answer")
-    return took, used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    if ended.returncode:
+        raise NumjazError(f"{name} in {python} ended with {ended.returncode} before its first answer")
+    return took, float(ended.stdout.split()[-1])

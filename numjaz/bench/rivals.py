@@ -50,6 +50,8 @@ class Measured:
         By how many at once.
     cold_start_s, peak_rss_mb : Figure or None
         From starting an interpreter to its end with the first answer, and its memory in MiB.
+    start_ratio : Figure or None
+        Of that over the time of a process that imports NumPy and reads the window, each round by itself.
     installed_mb : float
         Of the packages that it loads, in MiB on disk.
     differs : float
@@ -63,6 +65,7 @@ class Measured:
     windows_per_s: dict[int, Figure]
     cold_start_s: Figure | None
     peak_rss_mb: Figure | None
+    start_ratio: Figure | None
     installed_mb: float
     differs: float
     latency_ratio: Figure
@@ -94,7 +97,7 @@ def benchmark(
         With one input and one output.
     against : sequence of str
         Of ``onnxruntime``, ``litert``, ``torch``, ``tf-function``, ``keras``, ``numjaz-file`` (the exported file),
-        ``numjaz-reference`` (the layers as they are stated).
+        ``numjaz-h5`` (which starts from HDF5, not from ``.npz``), ``numjaz-reference`` (the layers as they are stated).
     pythons : dict of str to str
         The interpreter of each engine, where it is not this one.
     rounds : int
@@ -212,6 +215,7 @@ def _measured(
         {n: Figure.of(r) for n, r in rates.items()},
         Figure.of([s for s, _ in started]) if started else None,
         Figure.of([m for _, m in started]) if started else None,
+        Figure.of([s / n for (s, _), (n, _) in zip(started, starts["numpy"], strict=True)]) if started else None,
         installed[name],
         differs[name],
         Figure.of([a / b for a, b in zip(calls[name, 1], calls["numjaz", 1], strict=True)]),

@@ -103,12 +103,23 @@ def _beside(args: argparse.Namespace, model: Model) -> int:
             f"{_spread(each.windows_per_s[each.best], '', 0)} at {each.best}",
             _spread(each.throughput_ratio, "x", 2),
             "" if each.cold_start_s is None else f"{each.cold_start_s.median:.2f}",
+            "" if each.start_ratio is None else _spread(each.start_ratio, "x", 2),
             "" if each.peak_rss_mb is None else f"{each.peak_rss_mb.median:.0f}",
             f"{each.installed_mb:.0f}",
         ]
         for each in found
     ]
-    heads = ["engine", "latency ms", "of numjaz's", "windows/s", "numjaz's of it", "start s", "MiB", "disk MiB"]
+    heads = [
+        "engine",
+        "latency ms",
+        "of numjaz's",
+        "windows/s",
+        "numjaz's of it",
+        "start s",
+        "of NumPy's",
+        "MiB",
+        "disk MiB",
+    ]
     print(version_text())
     print(table(heads, rows))
     return 0
@@ -132,6 +143,7 @@ def _plain(each: Any) -> dict[str, Any]:
         "throughput_ratio": list(each.throughput_ratio),
         "cold_start_s": each.cold_start_s and each.cold_start_s.median,
         "cold_start_s_spread": each.cold_start_s and list(each.cold_start_s[1:]),
+        "start_ratio": each.start_ratio and list(each.start_ratio),
         "peak_rss_mb": each.peak_rss_mb and each.peak_rss_mb.median,
         "installed_mb": each.installed_mb,
         "differs": each.differs,

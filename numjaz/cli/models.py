@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from numjaz.cli.output import json_line
-from numjaz.formats import load, shipped_models
+from numjaz.formats import load
+from numjaz.formats.shipped import shipped_models
 from numjaz.report import table
 
 

@@ -7,20 +7,23 @@ plain storage and plain numbers pass, and nothing is walked: callers ask for the
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
-from types import TracebackType
-from typing import Any
+from types import SimpleNamespace, TracebackType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from numjaz.doors.regular import open_regular
 from numjaz.errors import NumjazError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HEAP = b"GCOL\1\0\0\0"
@@ -73,30 +76,31 @@ class Hdf5:
 
     def exists(self, place: str) -> bool:
         """Whether something stands at ``place``; what stands there is not judged."""
-        group = self._file
+        found = self._file.id
         with self._told(place):
             for name in place.split("/"):
-                if not isinstance(group, self._h5py.Group) or not group.id.links.exists(name.encode()):
+                if not self._holds(found, name):
                     return False
-                group = self._child(group, name, place)
+                found = self._child(found, name, place)
         return True
 
     def is_group(self, place: str) -> bool:
         """Whether what stands at ``place`` holds other things."""
         with self._told(place):
-            return isinstance(self._find(place), self._h5py.Group)
+            return isinstance(self._find(place), self._h5py.h5g.GroupID)
 
     def shape(self, place: str) -> tuple[int, ...]:
         """The shape that a dataset declares."""
         with self._told(place):
-            return tuple(self._dataset(place, "iuf").shape)
+            return tuple(self._dataset(place, "iuf")[0].shape)
 
     def names(self, place: str) -> list[str]:
         """The names of a group's children."""
         with self._told(place):
-            group = self._find(place)
-            if not isinstance(group, self._h5py.Group):
+            found = self._find(place)
+            if not isinstance(found, self._h5py.h5g.GroupID):
                 raise NumjazError(f"{self.path}: {place} is not a group")
+            group = self._h5py.Group(found)
             if len(group) > MAX_NAMES:
                 raise NumjazError(
                     f"{self.path}: group {place or '/'} has {len(group):,} members; at most {MAX_NAMES:,} are read"
@@ -112,7 +116,7 @@ class Hdf5:
     def attribute(self, place: str, name: str) -> Any:
         """An attribute as text, list of text, number or list of numbers; None where there is none."""
         with self._told(f"{place or '/'} attribute {name}"):
-            attributes = self._find(place).attrs
+            attributes = self._h5py.AttributeManager(SimpleNamespace(id=self._find(place)))
             if name not in attributes:
                 return None
             held = attributes.get_id(name)
@@ -154,24 +158,27 @@ class Hdf5:
             The most bytes it may hold.
         """
         with self._told(place):
-            held = self._dataset(place, kinds)
+            held, dtype = self._dataset(place, kinds)
             if shape is not None and held.shape != shape:
                 raise NumjazError(f"{self.path}: {place} has shape {held.shape}, expected {shape}")
-            if held.chunks is not None:
+            if held.get_create_plist().get_layout() == self._h5py.h5d.CHUNKED:
                 raise NumjazError(
                     f"{self.path}: {place} is chunked or compressed; weights are stored in one plain piece"
                 )
-            stored = int(held.id.get_storage_size())
-            if stored != _declared(held) or stored > self.bytes:
-                raise NumjazError(f"{self.path}: {place} declares {_declared(held):,} bytes and stores {stored:,}")
+            stored = int(held.get_storage_size())
+            declared = _declared(held.shape, dtype)
+            if stored != declared or stored > self.bytes:
+                raise NumjazError(f"{self.path}: {place} declares {declared:,} bytes and stores {stored:,}")
             if limit is not None and stored > limit:
                 raise NumjazError(f"{self.path}: {place} holds {stored:,} bytes; at most {limit:,} are read")
-            return np.asarray(held[()])
+            array = np.empty(held.shape, dtype)
+            held.read(self._h5py.h5s.ALL, self._h5py.h5s.ALL, array)
+            return array
 
     def table(self, place: str, columns: int | None = None, kinds: str = "iuf") -> Table:
         """A long dataset of integers or floats, plain or deflated, to be read a slice at a time."""
         with self._told(place):
-            held = self._dataset(place, kinds)
+            held = self._h5py.Dataset(self._dataset(place, kinds)[0])
             if len(held.shape) != (1 if columns is None else 2) or (columns is not None and held.shape[1] != columns):
                 wanted = "(n,)" if columns is None else f"(n, {columns})"
                 raise NumjazError(f"{self.path}: {place} has shape {held.shape}, expected {wanted}")
@@ -185,10 +192,10 @@ class Hdf5:
                     )
             chunk = int(np.prod(held.chunks or (0,), dtype=object)) * held.dtype.itemsize
             stored = int(held.id.get_storage_size())
-            if chunk > MAX_CHUNK or stored > self.bytes or _declared(held) > MAX_RATIO * stored:
+            declared = _declared(held.shape, held.dtype)
+            if chunk > MAX_CHUNK or stored > self.bytes or declared > MAX_RATIO * stored:
                 raise NumjazError(
-                    f"{self.path}: {place} declares {_declared(held):,} bytes "
-                    f"(chunks of {chunk:,}) and stores {stored:,}"
+                    f"{self.path}: {place} declares {declared:,} bytes (chunks of {chunk:,}) and stores {stored:,}"
                 )
             return Table(self, held, place)
 
@@ -204,34 +211,38 @@ class Hdf5:
         self._heaps_checked = True
 
     def _find(self, place: str) -> Any:
-        found = self._file
+        found = self._file.id
         for name in place.split("/") if place else []:
-            if not isinstance(found, self._h5py.Group) or not found.id.links.exists(name.encode()):
+            if not self._holds(found, name):
                 raise NumjazError(f"{self.path}: {place} is missing")
             found = self._child(found, name, place)
         return found
 
-    def _child(self, group: Any, name: str, place: str) -> Any:
-        kind = group.get(name, getclass=True, getlink=True)
-        if kind is not self._h5py.HardLink:
-            raise NumjazError(
-                f"{self.path}: {place} goes through {kind.__name__} {name!r}; only content of the file itself is read"
-            )
-        return group[name]
+    def _holds(self, found: Any, name: str) -> bool:
+        return isinstance(found, self._h5py.h5g.GroupID) and found.links.exists(name.encode())
 
-    def _dataset(self, place: str, kinds: str) -> Any:
+    def _child(self, group: Any, name: str, place: str) -> Any:
+        if group.links.get_info(name.encode()).type != self._h5py.h5l.TYPE_HARD:
+            kind = self._h5py.Group(group).get(name, getclass=True, getlink=True).__name__
+            raise NumjazError(
+                f"{self.path}: {place} goes through {kind} {name!r}; only content of the file itself is read"
+            )
+        return self._h5py.h5o.open(group, name.encode())
+
+    def _dataset(self, place: str, kinds: str) -> tuple[Any, np.dtype[Any]]:
+        """The dataset, and its numbers' kind, which takes HDF5 as long to say as to read them."""
         held = self._find(place)
-        if not isinstance(held, self._h5py.Dataset):
+        if not isinstance(held, self._h5py.h5d.DatasetID):
             raise NumjazError(f"{self.path}: {place} is not a dataset")
-        if held.external or held.is_virtual:
+        stored = held.get_create_plist()
+        if stored.get_external_count() or stored.get_layout() == self._h5py.h5d.VIRTUAL:
             raise NumjazError(
                 f"{self.path}: {place} keeps its data in another file; only content of the file itself is read"
             )
-        if held.shape is None or held.dtype.kind not in kinds or held.dtype.itemsize > 8:
-            raise NumjazError(
-                f"{self.path}: {place} holds {held.dtype if held.shape is not None else 'nothing'}, not plain numbers"
-            )
-        return held
+        nothing, dtype = held.get_space().get_simple_extent_type() == self._h5py.h5s.NULL, held.dtype
+        if nothing or dtype.kind not in kinds or dtype.itemsize > 8:
+            raise NumjazError(f"{self.path}: {place} holds {'nothing' if nothing else dtype}, not plain numbers")
+        return held, dtype
 
     @contextmanager
     def _told(self, place: str) -> Iterator[None]:
@@ -292,8 +303,8 @@ def _check_heaps(content: bytes | mmap.mmap, path: str) -> None:
         at = content.find(HEAP, end)
 
 
-def _declared(held: Any) -> int:
-    return int(np.prod(held.shape, dtype=object)) * int(held.dtype.itemsize)
+def _declared(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    return math.prod(shape) * dtype.itemsize
 
 
 def _text(value: Any) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,9 @@ from numpy.typing import NDArray
 from numjaz.doors.shapes import elements
 from numjaz.doors.zip import Zip
 from numjaz.errors import NumjazError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SUFFIX = ".npy"
 MAX_HEADER = 10_000  # bytes; NumPy's own bound

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from numjaz.errors import NumjazError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @contextmanager
@@ -16,7 +19,8 @@ def whole(path: str | Path) -> Iterator[Path]:
 
     An error or an interrupt inside the block leaves ``path`` as it was and nothing beside it.
     """
-    import tempfile  # who only reads does not pay for it
+    import tempfile  # who only reads does not pay for these
+    from pathlib import Path
 
     target = Path(os.path.realpath(path))  # a link stays a link
     if target.exists() and not target.is_file():

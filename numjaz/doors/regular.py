@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import stat
 from io import BufferedReader
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from numjaz.errors import NumjazError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def open_regular(path: str | Path) -> BufferedReader:
     """Open a regular file for reading bytes; a folder, a pipe or a device would hang or never end."""
     try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - pathlib would be a tenth of a start
             raise NumjazError(f"{path}: not a regular file")
         # Opened without waiting, and looked at again: a pipe may have taken the file's place.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))

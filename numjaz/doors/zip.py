@@ -16,12 +16,14 @@ import stat
 import struct
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from numjaz.doors.regular import open_regular
 from numjaz.errors import NumjazError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LOCAL, CENTRAL, DESCRIPTOR = b"PK\3\4", b"PK\1\2", b"PK\7\10"
 END, END_64, LOCATOR_64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from numjaz.doors.output import whole
 from numjaz.doors.zip import BAD_NAME
 from numjaz.errors import NumjazError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip archive can state
 ALIGNMENT = 64  # of every entry's data, as torch has it: numbers can then be used where they lie

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import singledispatchmethod
 from typing import Any
 
@@ -48,12 +47,13 @@ from numjaz.layers.convolution import zeros_around
 from numjaz.layers.functions import ONE_BY_ONE
 from numjaz.model import Model
 from numjaz.nodes import Node, output_key, output_shapes
+from numjaz.records import Record, record
 
 Shape = tuple[int, ...]
 
 
-@dataclass(eq=False)
-class Built:
+@record
+class Built(Record):
     """A network as forms."""
 
     forms: list[Form]

@@ -29,6 +29,7 @@ from numjaz.nodes import WINDOW, output_shapes, source_of
 
 MODULES = (
     "errors.py",
+    "records.py",
     "contract.py",
     "planning.py",
     "engine/runtime/layout.py",

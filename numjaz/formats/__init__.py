@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numjaz.doors.regular import open_regular
 from numjaz.errors import NumjazError
-from numjaz.formats.shipped import shipped_models, shipped_path
 from numjaz.model import Model
 from numjaz.nodes import parameter_table
 
-__all__ = ["load", "shipped_models"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["load"]
 
 Names = Mapping[str, str] | None
 
@@ -70,36 +71,38 @@ def load(
     ('walking', 'jogging')
     """
     network = _architecture(architecture, options)
-    given = Path(path)
-    if not os.path.exists(given):  # noqa: PTH110 - Path.exists raises for a name that is too long
-        given = shipped_path(str(path)) or given
+    given = os.fspath(path)
+    if not os.path.exists(given):  # noqa: PTH110 - pathlib takes as long to import as ten of these modules
+        from numjaz.formats.shipped import shipped_path
+
+        given = str(shipped_path(given) or given)
     try:
         return _read(given, network, names, key)
     except NumjazError as error:
         message = str(error)
-        raise NumjazError(message if message.startswith(str(given)) else f"{given}: {message}") from None
+        raise NumjazError(message if message.startswith(given) else f"{given}: {message}") from None
 
 
-def _read(path: Path, network: Model | None, names: Names, key: str | None) -> Model:
+def _read(path: str, network: Model | None, names: Names, key: str | None) -> Model:
     """A model from a file, by what the file begins with and says of itself."""
     # What reads a kind of file is imported where there is one: starts on a small device are short.
-    from numjaz.formats.tensor_files import open_tensors
-
-    tensors = open_tensors(path, key)
-    if tensors is not None:
-        with tensors:
-            return _of_tensors(tensors, network, names)
-
     from numjaz.doors.hdf5 import SIGNATURE, Hdf5
 
     with open_regular(path) as file:
         start = file.read(len(SIGNATURE))
+    if start != SIGNATURE:
+        from numjaz.formats.tensor_files import open_tensors
+
+        tensors = open_tensors(path, key)
+        if tensors is not None:
+            with tensors:
+                return _of_tensors(tensors, network, names)
     if key is not None:
         raise NumjazError(f"{path}: key= chooses between the state dicts of a torch checkpoint, which this is not")
     if start[:4] == b"PK\x03\x04":
         from numjaz.formats import keras
 
-        return keras.load_archive(str(path), network, names)
+        return keras.load_archive(path, network, names)
     if start != SIGNATURE:
         raise NumjazError(
             f"{path}: neither HDF5, nor a Keras, torch, NumPy or safetensors file (it begins with {start!r})"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -222,7 +222,7 @@ def _packed(array: Array) -> dict[str, Any]:
     return {
         "dtype": plain.dtype.str,
         "shape": list(plain.shape),
-        "data": base64.b64encode(plain.tobytes()).decode(),
+        "data": b2a_base64(plain.tobytes(), newline=False).decode(),
     }
 
 
@@ -231,7 +231,7 @@ def _unpacked(held: Any) -> Array:
     if dtype not in ("<f4", "<f8") or not all(type(n) is int and 0 <= n <= MAX_GOLDEN for n in shape):
         raise NumjazError(f"the golden case holds {dtype!r:.20} {shape!r:.60}")
     try:
-        data = base64.b64decode(_entry(held, "data", str), validate=True)
+        data = a2b_base64(_entry(held, "data", str), strict_mode=True)
     except ValueError:
         raise NumjazError("the golden case is not readable as base64") from None
     size = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize

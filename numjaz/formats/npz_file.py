@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from io import BytesIO
-from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,9 @@ from numjaz.doors.npz import SUFFIX, Npz
 from numjaz.doors.zip_writer import write_stored
 from numjaz.errors import NumjazError
 from numjaz.formats.numbers import MAX_NOTE, note_text, plain_floats
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOTE = "numjaz"  # the array that holds the note, as bytes
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from numjaz.errors import NumjazError, NumjazWarning
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BFLOAT16 = "bfloat16"  # the upper half of a float32; NumPy has no dtype for it
 FLOATS = ("float16", "float32", "float64")

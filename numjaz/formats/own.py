@@ -15,7 +15,7 @@ one input and one output.
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from numjaz.formats.description import MAX_GOLDEN, by_name, describe, described,
 from numjaz.layers import Array, Input
 from numjaz.model import Model
 from numjaz.nodes import parameter_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FORMAT = "numjaz"
 VERSION = 2

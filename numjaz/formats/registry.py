@@ -40,10 +40,9 @@ def register(
 
     Examples
     --------
-    >>> from dataclasses import dataclass
     >>> import numjaz
-    >>> from numjaz.layers import Forward, Layer
-    >>> @dataclass(frozen=True)
+    >>> from numjaz.layers import Forward, Layer, frozen
+    >>> @frozen
     ... class Scale(Layer):
     ...     factor: float
     ...     def forward(self, params, inputs, *, training=False, rng=None):

@@ -12,9 +12,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,9 @@ from numjaz.doors.shapes import elements
 from numjaz.doors.text import parse_json
 from numjaz.errors import NumjazError
 from numjaz.formats.numbers import BFLOAT16, decode, plain_floats, tell_widened
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_HEADER = 4 << 20  # bytes; a tensor takes 100
 METADATA, NOTE = "__metadata__", "numjaz"

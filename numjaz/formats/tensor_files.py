@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from numpy.typing import NDArray
 
@@ -13,6 +12,9 @@ from numjaz.doors.npz import SUFFIX
 from numjaz.doors.regular import open_regular
 from numjaz.doors.zip import LOCAL, Zip
 from numjaz.errors import NumjazError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 AGAIN = "read it in torch and save it again: torch.save(torch.load(path, weights_only=True), path)"
 

@@ -33,6 +33,8 @@ def prepare(
     for name in engines:
         if name == "onnxruntime":
             model.save(folder / "network.onnx")
+        elif name == "numjaz-h5":
+            model.save(folder / "network.h5")
         elif name == "numjaz-file":
             export(model, folder / "network.py", window)
         elif name in WRITERS:

@@ -210,6 +210,7 @@ def _litert(model: Model, request: Request) -> Callable[[int], Predict]:
 
 ENGINES: dict[str, Callable[[Model, Request], Callable[[int], Predict]]] = {
     "numjaz": _numjaz,
+    "numjaz-h5": _numjaz,
     "numjaz-file": _file,
     "numjaz-reference": _reference,
     "onnxruntime": _onnxruntime,

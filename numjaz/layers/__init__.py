@@ -22,6 +22,7 @@ from numjaz.layers.pooling import AveragePooling1D, GlobalAveragePooling1D, Glob
 from numjaz.layers.recurrent import GRU, LSTM, Recurrent, SimpleRNN
 from numjaz.layers.shape import Cropping1D, Flatten, Permute, RepeatVector, Reshape, UpSampling1D, ZeroPadding1D
 from numjaz.layers.wrappers import TimeDistributed, innermost
+from numjaz.records import frozen
 
 __all__ = [
     "ACTIVATIONS",
@@ -72,6 +73,7 @@ __all__ = [
     "TimeDistributed",
     "UpSampling1D",
     "ZeroPadding1D",
+    "frozen",
     "innermost",
     "layer_from_config",
     "register_layer",

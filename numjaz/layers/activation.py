@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,9 +23,10 @@ from numjaz.layers.base import (
 )
 from numjaz.layers.functions import ACTIVATIONS, activation_operations, elu, glu, softmax
 from numjaz.layers.operations import Operations, elementary
+from numjaz.records import frozen
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class Activation(Layer):
     """An activation that is a node of its own: any by name, or ``glu``, which halves the last axis."""
 
@@ -56,7 +56,7 @@ class Activation(Layer):
         return activation_operations(self.activation, numbers, batch * math.prod(shape[:-1]))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class ReLU(Layer):
     """y = x from ``threshold`` to ``max_value``, ``negative_slope`` (x - threshold) below, max_value above."""
 
@@ -83,7 +83,7 @@ class ReLU(Layer):
         return Operations(activations={"relu": numbers}) + within
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class PReLU(Layer):
     """y = x where positive, alpha x elsewhere; alpha is an array of the input's shape, 1 on ``shared_axes``."""
 
@@ -108,7 +108,7 @@ class PReLU(Layer):
         return Operations(activations={"prelu": numbers}) + within
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class ELU(Layer):
     """y = x where positive, alpha (exp(x) - 1) elsewhere."""
 
@@ -126,7 +126,7 @@ class ELU(Layer):
         return activation_operations("elu", batch * math.prod(one(shapes, self)), 0)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class Softmax(Layer):
     """y = exp(x) / sum(exp(x)) over some axes, the batch being axis 0."""
 

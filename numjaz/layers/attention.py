@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,10 @@ from numjaz.layers.base import (
 )
 from numjaz.layers.functions import activation_operations, softmax
 from numjaz.layers.operations import Operations, biases, elementary
+from numjaz.records import frozen
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class MultiHeadAttention(Layer):
     """Scaled dot-product attention in several heads (Vaswani et al. 2017).
 

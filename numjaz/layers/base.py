@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from numjaz.errors import NumjazError
 from numjaz.layers.operations import Operations
+from numjaz.records import Frozen, frozen
 
 Array = NDArray[Any]
 Shape = tuple[Any, ...]  # without the batch axis: (T, C) or (C,); T is whatever number was passed
@@ -40,28 +41,14 @@ class Forward(NamedTuple):
     new_buffers: Mapping[str, Array] = {}
 
 
-@dataclass(frozen=True)
-class Layer:
+@frozen
+class Layer(Frozen):
     """Base of all layers; a subclass is a frozen dataclass whose fields are the layer's options.
 
-    Shapes are without the batch axis, channels last: (T, C). Nothing here may branch on T. What a dataclass
-    would write for each class, equality and the rest, stands here once: a start on a small device is short.
+    Shapes are without the batch axis, channels last: (T, C). Nothing here may branch on T.
     """
 
     OVERWRITES: ClassVar[bool] = False
-
-    def _options(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, field.name) for field in fields(self))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Layer) and type(self) is type(other) and self._options() == other._options()
-
-    def __hash__(self) -> int:
-        return hash((type(self), *self._options()))
-
-    def __repr__(self) -> str:
-        given = (f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
-        return f"{type(self).__qualname__}({', '.join(given)})"
 
     def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """Shapes of the outputs for inputs of these shapes; here, those of the only input."""
@@ -116,14 +103,14 @@ class Layer:
         return {"class": type(self).__name__, **plain}
 
 
-def one(shapes: tuple[Any, ...], layer: Layer) -> Any:
+def one(shapes: tuple[Any, ...], layer: object) -> Any:
     """The only input of a layer that takes one."""
     if len(shapes) != 1:
         raise NumjazError(f"{type(layer).__name__} takes 1 input, not {len(shapes)}")
     return shapes[0]
 
 
-def sequence(shapes: tuple[Shape, ...], layer: Layer) -> tuple[Any, int]:
+def sequence(shapes: tuple[Shape, ...], layer: object) -> tuple[Any, int]:
     """The only input of a layer that takes one sequence, as (T, C)."""
     shape = one(shapes, layer)
     if len(shape) != 2:
@@ -136,7 +123,7 @@ def under(params: Parameters, prefix: str) -> Parameters:
     return {name[len(prefix) + 1 :]: array for name, array in params.items() if name.startswith(prefix + "/")}
 
 
-def check_count(layer: Layer, *names: str, low: int = 1) -> None:
+def check_count(layer: object, *names: str, low: int = 1) -> None:
     """Raise unless the options of these names are whole numbers, ``low`` or more."""
     for name in names:
         value = getattr(layer, name)
@@ -146,7 +133,7 @@ def check_count(layer: Layer, *names: str, low: int = 1) -> None:
             )
 
 
-def check_number(layer: Layer, *names: str, low: float = -math.inf, high: float = math.inf) -> None:
+def check_number(layer: object, *names: str, low: float = -math.inf, high: float = math.inf) -> None:
     """Raise unless the options of these names are finite numbers from ``low`` to ``high``."""
     for name in names:
         value = getattr(layer, name)
@@ -156,7 +143,7 @@ def check_number(layer: Layer, *names: str, low: float = -math.inf, high: float 
             )
 
 
-def check_whole(layer: Layer, name: str, low: int, high: int = 2**31) -> None:
+def check_whole(layer: object, name: str, low: int, high: int = 2**31) -> None:
     """Raise unless the option is a tuple of whole numbers from ``low`` to ``high``."""
     values = getattr(layer, name)
     if not isinstance(values, tuple) or not all(type(v) is int and low <= v <= high for v in values):
@@ -165,13 +152,13 @@ def check_whole(layer: Layer, name: str, low: int, high: int = 2**31) -> None:
         )
 
 
-def check_flag(layer: Layer, *names: str) -> None:
+def check_flag(layer: object, *names: str) -> None:
     """Raise unless the options of these names are True or False."""
     for name in names:
         check_choice(layer, name, (True, False))
 
 
-def check_choice(layer: Layer, name: str, choices: tuple[Any, ...]) -> None:
+def check_choice(layer: object, name: str, choices: tuple[Any, ...]) -> None:
     """Raise unless the option is one of the choices, and of their type."""
     value = getattr(layer, name)
     if not any(type(value) is type(choice) and value == choice for choice in choices):

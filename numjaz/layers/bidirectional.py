@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,12 @@ from numjaz.errors import NumjazError
 from numjaz.layers.base import Array, Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape, check_choice, under
 from numjaz.layers.operations import Operations, elementary
 from numjaz.layers.recurrent import Recurrent
+from numjaz.records import frozen
 
 MERGES = ("concat", "sum", "mul", "ave", "none")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class Bidirectional(Layer):
     """Two recurrent layers: one is given the sequence, one the sequence turned round.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -27,6 +26,7 @@ from numjaz.layers.base import (
 )
 from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation
 from numjaz.layers.operations import Operations, biases, elementary
+from numjaz.records import frozen
 
 PADDINGS = ("same", "valid", "causal")
 
@@ -125,7 +125,7 @@ class _Convolution(Layer):
         return Forward((ACTIVATIONS[self.activation](y),))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class Conv1D(_Convolution):
     """y[t] = activation(sum over k of x[s t + d k - left] W[k] + b).
 
@@ -180,7 +180,7 @@ class Conv1D(_Convolution):
         return y.reshape(*x.shape[:2], self.filters)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class DepthwiseConv1D(_Convolution):
     """A convolution of each channel on its own, ``depth_multiplier`` (M) outputs a channel.
 
@@ -218,7 +218,7 @@ class DepthwiseConv1D(_Convolution):
         return self._walked(steps * wide, "kernel", steps * self.kernel_size * wide) + self._ending(steps, wide)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class SeparableConv1D(_Convolution):
     """A depthwise convolution, then one matrix at every step (Chollet 2017).
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from numjaz.layers.base import Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape, check_count, check_flag, one
 from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation
 from numjaz.layers.operations import Operations, biases
+from numjaz.records import frozen
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class Dense(Layer):
     """y = activation(x W + b) over the last axis; W is (C, units)."""
 

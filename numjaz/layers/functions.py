@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numjaz.layers.base import Array, Layer, check_choice
+from numjaz.layers.base import Array, check_choice
 from numjaz.layers.operations import Operations, elementary
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017
@@ -259,7 +259,7 @@ def activation_operations(name: str, numbers: Any, rows: Any) -> Operations:
     return done + Operations(elementary={kind: n * numbers for kind, n in ONE_BY_ONE[name].items()})
 
 
-def check_activation(layer: Layer, *names: str) -> None:
+def check_activation(layer: object, *names: str) -> None:
     """Raise unless the options of these names are known activations."""
     for name in names:
         check_choice(layer, name, tuple(ACTIVATIONS))

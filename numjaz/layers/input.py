@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from numjaz.errors import NumjazError
 from numjaz.layers.base import Arrays, Forward, Layer, Parameters, Rng, Shape, check_count
+from numjaz.records import frozen
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class Input(Layer):
     """A batch of (N, *axes, features): sequences (N, T, features) unless ``axes`` says otherwise.
 

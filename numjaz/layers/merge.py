@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any, ClassVar
 
@@ -13,6 +12,7 @@ import numpy as np
 from numjaz.errors import NumjazError
 from numjaz.layers.base import Array, Arrays, Forward, Layer, Parameters, Rng, Shape
 from numjaz.layers.operations import Operations, elementary
+from numjaz.records import frozen
 
 
 class _Merge(Layer):
@@ -105,7 +105,7 @@ class Minimum(_Merge):
         return reduce(np.minimum, inputs)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class Concatenate(Layer):
     """y = the inputs one behind the other along an axis, the batch being axis 0."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from numjaz.layers.base import Arrays, Forward, Layer, Parameters, Rng, Shape, check_choice, check_number, one, sequence
+from numjaz.records import frozen
 
 KINDS = ("Dropout", "SpatialDropout1D", "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class Dropout(Layer):
     """y = x but in training; ``kind`` is what it does there, ``rate`` how much of it."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from numjaz.layers.base import (
     one,
 )
 from numjaz.layers.operations import Operations, elementary
+from numjaz.records import frozen
 
 Constant = float | tuple[float, ...]  # one number, or one a channel
 
@@ -41,7 +41,7 @@ def _stretched(array: Array, kept: tuple[int, ...], shape: Shape) -> Array:
     return array.reshape([n if at in kept else 1 for at, n in enumerate(shape)])
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class BatchNormalization(Layer):
     """y = (x - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta, channel by channel.
 
@@ -107,7 +107,7 @@ class BatchNormalization(Layer):
         )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class LayerNormalization(Layer):
     """y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, over a sample's own values (Ba et al. 2016).
 
@@ -168,7 +168,7 @@ class LayerNormalization(Layer):
         )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class Normalization(Layer):
     """y = (x - mean) / sqrt(variance), by statistics that were adapted to data once.
 
@@ -242,7 +242,7 @@ class Normalization(Layer):
         return scaled + elementary(additions=numbers, roots=held, comparisons=held)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class Rescaling(Layer):
     """y = x scale + offset; each one number, or one a channel."""
 

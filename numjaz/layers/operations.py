@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from numjaz.records import Frozen, frozen
 
 Count = Any  # an int, or a formula in whatever symbols the shapes hold
 ELEMENTARY = (
@@ -23,8 +25,8 @@ ELEMENTARY = (
 )
 
 
-@dataclass(frozen=True)
-class Operations:
+@frozen
+class Operations(Frozen):
     """What is computed: multiply-accumulates by matrix, activations by kind, all else by its kind.
 
     A product of two tensors that are no weights is called by what it makes, ``scores``. What an

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,9 +25,10 @@ from numjaz.layers.base import (
 )
 from numjaz.layers.convolution import output_time, reach_of, zeros_around
 from numjaz.layers.operations import Operations, elementary
+from numjaz.records import frozen
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class _Pooling(Layer):
     """What both poolings share; ``same`` pads with what changes nothing."""
 
@@ -89,7 +89,7 @@ class AveragePooling1D(_Pooling):
         return elementary(additions=(self.pool_size - 1) * numbers, divisions=numbers)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class _GlobalPooling(Layer):
     keepdims: bool = False
 

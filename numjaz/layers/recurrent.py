@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from numjaz.layers.base import (
 )
 from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation
 from numjaz.layers.operations import Operations, biases, elementary
+from numjaz.records import frozen
 
 State = tuple[Array, ...]  # each (N, units)
 
@@ -122,7 +122,7 @@ class Recurrent(Layer):
         raise NotImplementedError
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class SimpleRNN(Recurrent):
     """Elman's layer: h' = f(x W + b + h U).
 
@@ -145,7 +145,7 @@ class SimpleRNN(Recurrent):
         return elementary(additions=numbers) + activation_operations(self.activation, numbers, steps)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class LSTM(Recurrent):
     """Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
@@ -187,7 +187,7 @@ class LSTM(Recurrent):
         return elementary(additions=5 * numbers, multiplications=3 * numbers) + gates + states
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class GRU(Recurrent):
     """Gated recurrent unit (Cho et al. 2014), in both of its forms.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from numjaz.layers.base import (
     one,
     sequence,
 )
+from numjaz.records import frozen
 
 
 class _Moving(Layer):
@@ -42,7 +42,7 @@ class Flatten(_Moving):
         return Forward((x.reshape(len(x), math.prod(x.shape[1:])),))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class Reshape(_Moving):
     """The same values in another shape; one axis may be -1, what is left."""
 
@@ -69,7 +69,7 @@ class Reshape(_Moving):
         return Forward((x.reshape(len(x), *shape),))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class Permute(_Moving):
     """The axes in another order, the batch being axis 0: (2, 1) turns (N, T, C) into (N, C, T)."""
 
@@ -90,7 +90,7 @@ class Permute(_Moving):
         return Forward((one(inputs, self).transpose(0, *self.order),))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class RepeatVector(_Moving):
     """One vector n times: (N, C) -> (N, n, C)."""
 
@@ -109,7 +109,7 @@ class RepeatVector(_Moving):
         return Forward((np.repeat(one(inputs, self)[:, None], self.n, axis=1),))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class ZeroPadding1D(_Moving):
     """Zeros before and behind: (N, T, C) -> (N, before + T + behind, C)."""
 
@@ -127,7 +127,7 @@ class ZeroPadding1D(_Moving):
         return Forward((np.pad(one(inputs, self), ((0, 0), (self.before, self.behind), (0, 0))),))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class Cropping1D(_Moving):
     """Without the first and the last samples: (N, T, C) -> (N, T - before - behind, C)."""
 
@@ -148,7 +148,7 @@ class Cropping1D(_Moving):
         return Forward((x[:, self.before : x.shape[1] - self.behind],))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class UpSampling1D(_Moving):
     """Each sample ``size`` times: (N, T, C) -> (N, size T, C)."""
 

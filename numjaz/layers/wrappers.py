@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from numjaz.errors import NumjazError
 from numjaz.layers.base import Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape
 from numjaz.layers.input import Input
 from numjaz.layers.operations import Operations
+from numjaz.records import frozen
 
 
 def innermost(layer: Layer) -> Layer:
@@ -18,7 +18,7 @@ def innermost(layer: Layer) -> Layer:
     return layer
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@frozen
 class TimeDistributed(Layer):
     """The same layer at every step of the first axis: (N, T, ...) -> (N, T, ...).
 

@@ -20,6 +20,7 @@ def test_engines_beside_one_another(capsys: Capture) -> None:
     assert list(engines) == ["numjaz", "onnxruntime", "torch"]
     for each in engines.values():
         assert each["differs"] < 1e-5
+        assert each["start_ratio"][0] > 1
         for key in ("latency_ms", "windows_per_s", "cold_start_s", "peak_rss_mb", "installed_mb"):
             assert each[key] > 0, key
     assert engines["numjaz"]["installed_mb"] < engines["onnxruntime"]["installed_mb"] < engines["torch"]["installed_mb"]

@@ -11,6 +11,7 @@ import numpy as np
 from numjaz.compare.isolated import alone, doubled
 from numjaz.layers import Array, Layer
 from numjaz.layers.base import Arrays, Forward, Parameters, Rng
+from numjaz.records import frozen
 
 
 class Site(NamedTuple):
@@ -161,7 +162,7 @@ def unedited(site: Site) -> Edit:
     return Edit("", "", "", site.layer, site.params)
 
 
-@dataclass(frozen=True)
+@frozen
 class Step(Layer):
     """A function as a layer: what other sides compute and no layer of numjaz does."""
 

@@ -18,7 +18,7 @@ class Graph:
     """A network's nodes by name, in order, and its arrays in float64; `model` makes a network of them again."""
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        self._model, self._changed = model, False
         self.nodes = {node.name: node for node in model.nodes}
         self.arrays: dict[str, Array] = {name: a.astype(np.float64) for name, a in model.parameters.items()}
         self.outputs = list(model.outputs)
@@ -47,6 +47,7 @@ class Graph:
 
     def change(self, node: Node, layer: Layer, inputs: Iterable[Source], params: Mapping[str, Array]) -> None:
         """Another layer with arrays of its own in a node's place."""
+        self._changed = True
         if self.alone(node):
             for name in self.params(node):
                 del self.arrays[f"{node.owner}/{name}"]
@@ -55,6 +56,7 @@ class Graph:
 
     def insert(self, before: str, node: Node, params: Mapping[str, Array]) -> None:
         """A new node, before another."""
+        self._changed = True
         found: dict[str, Node] = {}
         for name, other in self.nodes.items():
             if name == before:
@@ -65,6 +67,7 @@ class Graph:
 
     def remove(self, node: Node, instead: Source) -> None:
         """Take a node out that is no output; who read it reads ``instead``."""
+        self._changed = True
         if self.alone(node):
             for name in self.params(node):
                 del self.arrays[f"{node.owner}/{name}"]
@@ -75,5 +78,7 @@ class Graph:
             self.nodes[name] = replace(other, inputs=inputs)
 
     def model(self) -> Model:
-        """The network as it is now."""
+        """The network as it is now; the one that was given, where nothing was changed."""
+        if not self._changed:
+            return self._model
         return Model(self.nodes.values(), self.arrays, outputs=self.outputs)

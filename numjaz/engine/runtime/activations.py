@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from numjaz.engine.runtime.forms import Form, moved
 from numjaz.engine.runtime.layout import Array, Call, Single
+from numjaz.records import record
 
 Activation = str | Callable[[Array], Array]  # a name of `IN_PLACE`, softmax, or any function of one number
 Constant = Callable[[float], Array]
@@ -77,7 +77,7 @@ def softmax(x: Array, y: Array, axis: int) -> Iterator[Call]:
     yield np.divide, (y, reduced, y)
 
 
-@dataclass(eq=False)
+@record
 class Activated(Form):
     """An activation that is a step of its own."""
 

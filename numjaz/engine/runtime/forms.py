@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -11,10 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from numjaz.engine.runtime.layout import Array, Call, Single
+from numjaz.records import Record, record
 
 
-@dataclass(eq=False)
-class Value:
+@record
+class Value(Record):
     """A tensor of a plan: ``time`` rows of ``channels`` numbers; a vector has one row.
 
     ``ones`` says that ones lie behind the channels, for a product's bias to meet. ``lanes``, where given,
@@ -33,8 +33,8 @@ class Value:
         return -(-(self.channels + 1) // 4) * 4 if self.ones else self.channels
 
 
-@dataclass(eq=False)
-class Form:
+@record
+class Form(Record):
     """One step.
 
     ``LOCAL`` says that it looks at few samples, so that a stretch of time can be computed after the
@@ -106,7 +106,7 @@ def front(memory: Array, shape: tuple[int, ...]) -> Array:
     return memory.reshape(-1)[: int(np.prod(shape))].reshape(shape)
 
 
-@dataclass(eq=False)
+@record
 class Affine(Form):
     """y = x scale + shift, a number a channel each: a normalization that nothing takes up."""
 
@@ -137,7 +137,7 @@ MERGES: dict[str, Callable[..., Any]] = {
 """What joins two inputs, by the layer."""
 
 
-@dataclass(eq=False)
+@record
 class Merge(Form):
     """Inputs of one shape joined number by number."""
 
@@ -156,7 +156,7 @@ class Merge(Form):
             yield np.divide, (y, layout.each(np.full(self.makes[0].channels, len(xs)), y.shape[layout.TIME]), y)
 
 
-@dataclass(eq=False)
+@record
 class Join(Form):
     """Channels side by side; what stands in its place already is not copied."""
 
@@ -171,7 +171,7 @@ class Join(Form):
             first += value.channels
 
 
-@dataclass(eq=False)
+@record
 class Copy(Form):
     """The same numbers in memory of their own, channel beside channel."""
 
@@ -188,7 +188,7 @@ class Copy(Form):
                 yield np.copyto, (layout.channels(y, a, b), layout.channels(x, at, at + b - a))
 
 
-@dataclass(eq=False)
+@record
 class Flat(Form):
     """Sequences as one vector, or in other rows: time by time, channel by channel."""
 

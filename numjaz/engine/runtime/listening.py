@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from numjaz.contract import Contract
 from numjaz.engine.runtime.layout import Array
 from numjaz.errors import NumjazError
+from numjaz.records import Frozen, frozen
 from numjaz.signal.buffer import Rows
 from numjaz.signal.features import ACCELERATION_UNITS
 from numjaz.signal.recording import Piece, Report
@@ -48,8 +48,8 @@ class Verdict(NamedTuple):
     coverage: float
 
 
-@dataclass(frozen=True)
-class Delay:
+@frozen
+class Delay(Frozen):
     """What lies between a movement and its verdict, whatever the machine.
 
     Attributes

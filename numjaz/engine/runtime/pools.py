@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -11,9 +10,10 @@ import numpy as np
 
 from numjaz.engine.runtime.forms import Form
 from numjaz.engine.runtime.layout import Array, Call, Single
+from numjaz.records import record
 
 
-@dataclass(eq=False)
+@record
 class Pool(Form):
     """The largest or the mean of ``size`` samples; ``shares``, where given, is one over how many there are."""
 
@@ -51,7 +51,7 @@ class Pool(Form):
             yield np.multiply, (y, share if layout.width == 1 else share[:, None, None], y)
 
 
-@dataclass(eq=False)
+@record
 class GlobalPool(Form):
     """The largest or the mean over time, one stretch after the other."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import ClassVar
 
@@ -12,9 +11,10 @@ import numpy as np
 from numjaz.engine.runtime.activations import Activation, activated
 from numjaz.engine.runtime.forms import Form, front, moved
 from numjaz.engine.runtime.layout import Array, Call, Single
+from numjaz.records import record
 
 
-@dataclass(eq=False)
+@record
 class Product(Form):
     """A matrix at every step: a convolution, or a dense layer; ``kernel`` is (k, C, F), ``bias`` (F,)."""
 
@@ -80,7 +80,7 @@ class Product(Form):
             yield from activated(layout, self.activation, ys[0])
 
 
-@dataclass(eq=False)
+@record
 class Depthwise(Form):
     """A convolution of each channel on its own; ``kernel`` is (k, C, M), channel c M + m made of channel c."""
 

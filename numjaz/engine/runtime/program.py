@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +13,11 @@ from numjaz.engine.runtime.forms import Form, Value
 from numjaz.engine.runtime.layout import ALIGNMENT, Array, Call, Single, aligned
 from numjaz.engine.runtime.sections import Section, sections
 from numjaz.planning import Arena, Tensor, arena
+from numjaz.records import Frozen, frozen
 
 
-@dataclass(frozen=True)
-class Place:
+@frozen
+class Place(Frozen):
     """Where a value lies: in which buffer, and at which of its rows moment 0 does.
 
     Where only the last moments are kept, moment 0 lies ``moves`` rows further back with each stretch.

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from numjaz.engine.runtime.forms import Form
 from numjaz.engine.runtime.layout import Array
+from numjaz.records import Record, record
 
 COLUMNS = 16  # numbers of input that a step takes along with its state; more are multiplied ahead, for many steps
 
 
-@dataclass(eq=False)
-class Side:
+@record
+class Side(Record):
     """One direction: its arrays, as the layer states them, and whether it reads from the end."""
 
     kernel: Array  # (C, gates units)
@@ -24,7 +24,7 @@ class Side:
     backwards: bool = False
 
 
-@dataclass(eq=False)
+@record
 class Recurrence(Form):
     """GRU, LSTM or SimpleRNN, in one direction or two.
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from numjaz.engine.runtime.layout import Array, Call, Single
 from numjaz.engine.runtime.recurrence import Recurrence
+from numjaz.records import record
 
 AHEAD = 8  # steps whose input is multiplied at once, where it does not stand beside the state
 
 
-@dataclass(eq=False)
+@record
 class BlockRecurrence(Recurrence):
     """The state is (T + 1, sides, rows, N): for each side h, 1, and the input of the step that reads it.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from numjaz.engine.runtime.layout import Array, Call, Single, aligned
 from numjaz.engine.runtime.recurrence import Recurrence
+from numjaz.records import record
 
 WIDE = 64  # units up to which one product does for both directions, though half of its matrix is zeros
 
@@ -23,7 +23,7 @@ ORDER: dict[str, tuple[tuple[tuple[int, int], ...], ...]] = {
 the real and the imaginary part of complex numbers."""
 
 
-@dataclass(eq=False)
+@record
 class SingleRecurrence(Recurrence):
     """A step of a GRU in six calls.
 

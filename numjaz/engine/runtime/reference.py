@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from numjaz.engine.runtime.forms import Form
 from numjaz.engine.runtime.layout import Array, Call, Single
+from numjaz.records import record
 
 
-@dataclass(eq=False)
+@record
 class Reference(Form):
     """The layer's own ``forward`` on (N, …, channels)."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from numjaz.engine.runtime.forms import Form, Value
 from numjaz.engine.runtime.layout import Single
+from numjaz.records import Frozen, frozen
 
 STRETCH = 172_032  # bytes of the widest tensor of a stretch
 
 
-@dataclass(frozen=True)
-class Section:
+@frozen
+class Section(Frozen):
     """Forms that take ``count`` stretches of ``length`` moments together.
 
     ``delays`` tells how many moments a value lags behind the section's inputs: a convolution that looks
