@@ -17,6 +17,8 @@ from numjaz.nodes import LENGTHS, WINDOW, Node, output_key, output_shapes, owned
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numjaz.engine.incremental import State
+
 BLOCK = 128  # windows computed at a time: bounds the memory of `reference`
 
 
@@ -133,6 +135,45 @@ class Model:
         first = next(iter(given.values()))
         return plan_for(self, self._plans.__dict__, len(first), first.dtype).predict(given)
 
+    def start(self, batch: int = 1, dtype: Any = np.float32) -> State:
+        """What a causal network knows before the first sample, for `step`.
+
+        A network is causal where no node looks ahead, reads from the end, or changes the number of
+        samples: causal convolutions, recurrent layers, whatever treats each sample by itself; global
+        pooling and a recurrent layer's last output are those of all samples so far.
+
+        Raises
+        ------
+        NumjazError
+            Where a node is not causal: it is named.
+
+        Examples
+        --------
+        >>> from numjaz.layers import Conv1D
+        >>> taps = np.full((3, 1, 1), 1 / 3)
+        >>> mean = Model([Node("x", Input(1)), Node("y", Conv1D(1, 3, "causal", use_bias=False), (("x", 0),))],
+        ...              {"y/kernel": taps})
+        >>> state = mean.start(dtype=np.float64)
+        >>> for sample in (3.0, 6.0, 9.0):
+        ...     y, state = mean.step(state, np.full((1, 1, 1), sample))
+        ...     print(y.item())
+        1.0
+        3.0
+        6.0
+        """
+        from numjaz.engine.incremental import start
+
+        return start(self, batch, dtype)
+
+    def step(self, state: State, chunk: Array | Mapping[str, Array]) -> tuple[Any, State]:
+        """The outputs for the next samples (N, t, F), and the state after them.
+
+        Put together, the outputs are `predict`'s of all samples at once, within rounding.
+        """
+        from numjaz.engine.incremental import step
+
+        return step(self, state, chunk)
+
     def reference(self, given: Mapping[str, Array]) -> dict[str, Array]:
         """Every output by its name, by the layers as they are stated; inputs as `checked` gives them."""
         count = len(next(iter(given.values())))
@@ -201,7 +242,7 @@ class Model:
 
     def _run(self, given: Mapping[str, Array], *, keep: bool) -> dict[str, Array]:
         """Execute the nodes; without ``keep``, each output is let go after its last use."""
-        params = self._params(next(iter(given.values())).dtype)
+        params = self.arrays(next(iter(given.values())).dtype)
         last_use = {source: node.name for node in self.nodes for source, _ in node.inputs}
         wanted = {source_of(name)[0] for name in self.outputs}
         made: dict[str, tuple[Array, ...]] = {}
@@ -219,7 +260,7 @@ class Model:
         named = {output_key(name, k): array for name, arrays in made.items() for k, array in enumerate(arrays)}
         return named if keep else {name: named[name] for name in self.outputs}
 
-    def _params(self, dtype: np.dtype[Any]) -> dict[str, dict[str, Array]]:
+    def arrays(self, dtype: np.dtype[Any]) -> dict[str, dict[str, Array]]:
         """The arrays by owner and name, cast to ``dtype`` once."""
         if dtype not in self._cast:
             self._cast[dtype] = {
