@@ -65,7 +65,8 @@ def test_a_model_and_its_stream(tmp_path: Path, suffix: str) -> None:
 def test_an_exported_file(tmp_path: Path) -> None:
     export(numjaz.load(NAME), tmp_path / "network.py")
     said = run(
-        f"import network\nassert network.self_test()[0] < 10\nstream = network.stream(rate_hz=50.0)\n{LISTENS}", tmp_path
+        f"import network\nassert network.self_test()[0] < 10\nstream = network.stream(rate_hz=50.0)\n{LISTENS}",
+        tmp_path,
     )
     assert float(said.split()[-1]) <= MIB
 

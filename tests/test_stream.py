@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import platform
 import subprocess
 import sys
 import tracemalloc
@@ -101,6 +104,30 @@ def test_a_long_stream_has_the_same_bits_in_every_run_and_cut() -> None:
     ]
     assert said[0] == said[1]
     assert len(said[0].strip()) == hashlib.sha256().digest_size * 2
+
+
+def machine() -> str:
+    """All that the last digits of a product may depend on: NumPy, and what the processor has."""
+    try:
+        from numpy._core._multiarray_umath import __cpu_features__ as features
+    except ImportError:
+        from numpy.core._multiarray_umath import __cpu_features__ as features  # NumPy 1
+    has = ",".join(sorted(name for name, there in features.items() if there))
+    return f"NumPy {np.__version__}, {platform.machine()}, {hashlib.sha256(has.encode()).hexdigest()[:12]}"
+
+
+def test_the_bits_of_this_machine_are_those_of_other_days() -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", LONG],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    pinned = json.loads((Path(__file__).parent / "pinned.json").read_text())
+    if machine() not in pinned:
+        pytest.skip(f"tests/pinned.json has no hash for this machine; it gives {machine()!r}: {made!r}")
+    assert made == pinned[machine()]
 
 
 def test_lost_samples_are_counted_and_too_many_abstain() -> None:
