@@ -6,7 +6,7 @@ What `dataclasses` would write and compile for each class stands here once: a st
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
     from inspect import Signature
@@ -33,10 +33,11 @@ class _Signature:
 class Record:
     """Base of classes made by `record`: TypeError where a field is given twice, is not given, or does not exist."""
 
+    FIELDS: ClassVar[tuple[Field[Any], ...]] = ()
     __signature__ = _Signature()
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        known, name = _fields(self), type(self).__name__
+        known, name = self.FIELDS, type(self).__name__
         if len(values) > len(known):
             raise TypeError(f"{name}() takes {len(known)} arguments, not {len(values)}")
         for each, value in zip(known, values, strict=False):
@@ -61,7 +62,7 @@ class Record:
         """Look at the fields."""
 
     def __repr__(self) -> str:
-        given = (f"{each.name}={getattr(self, each.name)!r}" for each in _fields(self))
+        given = (f"{each.name}={getattr(self, each.name)!r}" for each in self.FIELDS)
         return f"{type(self).__qualname__}({', '.join(given)})"
 
 
@@ -94,20 +95,20 @@ def record(kind: Kind) -> Kind:
     >>> Point(1.0)
     Point(x=1.0, y=0.0)
     """
-    dataclass(init=False, repr=False, eq=False, match_args=False)(kind)
-    return kind
+    return _made(kind)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def frozen(kind: Kind) -> Kind:
     """Make a subclass of `Frozen` a dataclass; two are equal where their fields are."""
+    return _made(kind)
+
+
+def _made(kind: Kind) -> Kind:
     dataclass(init=False, repr=False, eq=False, match_args=False)(kind)
+    kind.FIELDS = fields(kind)
     return kind
 
 
-def _fields(record: Any) -> tuple[Field[Any], ...]:
-    return fields(record)
-
-
-def _values(record: Any) -> tuple[Any, ...]:
-    return tuple(getattr(record, each.name) for each in _fields(record))
+def _values(record: Frozen) -> tuple[Any, ...]:
+    return tuple(getattr(record, each.name) for each in record.FIELDS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,11 +12,9 @@ from numjaz.engine.runtime.forms import Form, Value
 from numjaz.engine.runtime.layout import ALIGNMENT, Array, Call, Single, aligned
 from numjaz.engine.runtime.sections import Section, sections
 from numjaz.planning import Arena, Tensor, arena
-from numjaz.records import Frozen, frozen
 
 
-@frozen
-class Place(Frozen):
+class Place(NamedTuple):
     """Where a value lies: in which buffer, and at which of its rows moment 0 does.
 
     Where only the last moments are kept, moment 0 lies ``moves`` rows further back with each stretch.
@@ -161,7 +158,7 @@ class Program:
                 base = target.channels[0] if target.channels else 0
                 inside = target.channels is not None or form.JOINS
                 channels = (base + first, base + end) if inside else None
-                self._places[value.name] = replace(target, channels=channels)
+                self._places[value.name] = target._replace(channels=channels)
                 buffer = self._buffers[target.buffer]
                 self._buffers[target.buffer] = buffer._replace(first=min(buffer.first, self._made_in(value)))
             first = end
