@@ -116,8 +116,8 @@ def seconds(run: Run) -> float:
     while len(taken) < 3 or sum(taken) < SECONDS:
         started = time.perf_counter()
         windows = run()
-        taken.append((time.perf_counter() - started) / windows)
-    return statistics.median(taken)
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken) / windows
 
 
 PARTS: dict[str, Callable[[str, list[str]], Any]] = {"rivals": rivals, "networks": networks, "costs": costs}

@@ -30,7 +30,9 @@ def main(count: int) -> int:
     before, started = peak_mib(), time.perf_counter()
     whole = plan.predict(windows)
     took, grown = time.perf_counter() - started, peak_mib() - before - whole.nbytes / 2**20
-    print(f"{count:,} windows in {took:.0f} s, {count / took:,.0f} a second; memory grew by {grown:.1f} MiB beside them")
+    print(
+        f"{count:,} windows in {took:.0f} s, {count / took:,.0f} a second; memory grew by {grown:.1f} MiB beside them"
+    )
     rng, at, hashed = np.random.default_rng(1), 0, hashlib.sha256()
     while at < count:
         step = int(rng.integers(1, 5000))

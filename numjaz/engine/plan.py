@@ -19,6 +19,7 @@ from numjaz.planning import Tensor
 
 WIDTH = 64  # windows at once, where nobody says how many: more gain nothing, and need more memory
 LANES = 16  # widths are multiples of it
+FEW = 4  # windows that take less time one after the other than side by side
 LENGTHS = 4  # lengths of windows that a plan stays ready for
 
 
@@ -179,7 +180,7 @@ def compile(
 
 def plan_for(model: Model, kept: dict[Any, Plan], windows: int, dtype: np.dtype[Any]) -> Plan:
     """The plan for so many windows, of those that are ``kept``: for one, a few, or many at once."""
-    width = 1 if windows <= 1 else LANES if windows <= 2 * LANES else WIDTH
+    width = 1 if windows <= FEW else LANES if windows <= 2 * LANES else WIDTH
     if (width, dtype) not in kept:
         kept[width, dtype] = Plan(model, width, dtype)
     return kept[width, dtype]
