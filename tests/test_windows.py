@@ -172,7 +172,7 @@ def test_resampling_a_sine_keeps_its_frequency(
 
 
 def test_what_the_new_rate_cannot_hold_does_not_fold_back() -> None:
-    time = np.arange(4000) * 10_000_000  # 100 Hz
+    time = np.arange(4000, dtype=np.int64) * 10_000_000  # 100 Hz
     wave = np.sin(2 * np.pi * 19.0 * time / 1e9)  # would appear at 1 Hz in every fifth sample
     rows = [Row(int(v), "1", None) for v in time]
     values = np.stack((wave, wave, wave), axis=1)
@@ -196,7 +196,10 @@ def test_the_linear_interpolant_is_reproduced_exactly() -> None:
 
 
 def test_a_change_of_rate_ends_a_stretch() -> None:
-    fast, slow = np.arange(640) * 10_000_000, 6_400_000_000 + np.arange(640) * TWENTY_HZ_NS
+    fast, slow = (
+        np.arange(640, dtype=np.int64) * 10_000_000,
+        6_400_000_000 + np.arange(640, dtype=np.int64) * TWENTY_HZ_NS,
+    )
     rows = [Row(int(v), "1", None) for v in np.concatenate((fast, slow))]
     found = numjaz.windows(recording(rows, [], ramp(1280)), contract(64, 16), check=False)
     count = 0
@@ -328,7 +331,7 @@ def test_a_long_recording_takes_constant_memory() -> None:
         def pieces(report: Report) -> Iterator[Piece]:
             values = np.tile([0.0, 0.0, 9.81], (10_000, 1))
             for k in range(36 * count):
-                yield Piece((k * 10_000 + np.arange(10_000)) * 10_000_000, values)
+                yield Piece((k * 10_000 + np.arange(10_000, dtype=np.int64)) * 10_000_000, values)
 
         return Recording("long", ("ax", "ay", "az"), pieces)
 
