@@ -142,7 +142,7 @@ def test_a_model_does_not_change() -> None:
         (lambda p: p.pop("norm/gamma"), "'norm/gamma' is missing"),
         (lambda p: p.update(extra=np.zeros(3)), "'extra' belongs to no node"),
         (lambda p: p.update({"classes/kernel": np.zeros((6, 18))}), r"float64 \(6, 18\), expected floats \(18, 6\)"),
-        (lambda p: p.update({"classes/bias": np.zeros(6, dtype=int)}), "int64"),
+        (lambda p: p.update({"classes/bias": np.zeros(6, np.int64)}), "int64"),
         (lambda p: p.update({"classes/bias": np.full(6, np.inf)}), "not finite"),
     ],
 )

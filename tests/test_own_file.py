@@ -12,7 +12,8 @@ import pytest
 import numjaz
 from numjaz.doors.output import whole
 from numjaz.formats.description import golden_error
-from numjaz.layers import Conv1D, Dense, layer_from_config
+from numjaz.layers import Conv1D, Dense, Input, layer_from_config
+from numjaz.nodes import Node
 
 OLD_VERSIONS = sorted(Path(__file__).parent.glob("fixtures/numjaz-format-*.h5"))
 
@@ -44,6 +45,15 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     assert back.golden is not None
     np.testing.assert_allclose(back.predict(back.golden.x), back.golden.y, atol=1e-14)
     assert back.golden.x.shape == (1, 32, 3)
+
+
+@pytest.mark.parametrize("axes", [(2**18,), (2**16, 2**16), (4, 2**31, 2**31)])
+def test_a_test_case_that_could_not_be_read_is_not_made(tmp_path: Path, axes: tuple[int, ...]) -> None:
+    """2^32 numbers are none where NumPy's integers have 32 bits, and 2^64 where they have 64."""
+    model = numjaz.Model([Node("x", Input(1, axes))], {})
+    with pytest.raises(numjaz.NumjazError, match=r"one window takes .* bytes; at most 1,048,576 are read"):
+        model.save(tmp_path / "m.h5")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

@@ -77,7 +77,7 @@ def test_files_are_written_whole_or_not_at_all(tmp_path: Path, kind: str) -> Non
     WRITERS[kind](path, {"a": np.zeros(2)}, "")
     before = path.read_bytes()
     with pytest.raises(NumjazError, match="'b' is int64; float16, float32, float64 are written"):
-        WRITERS[kind](path, {"a": np.ones(2), "b": np.arange(2)}, "")
+        WRITERS[kind](path, {"a": np.ones(2), "b": np.arange(2, dtype=np.int64)}, "")
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

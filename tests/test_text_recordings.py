@@ -139,7 +139,7 @@ def test_fractions_of_seconds_are_never_cut_off(tmp_path: Path, header: str, bad
     if bad is not None:
         lines.insert(300, bad)
     pieces, report = read(written(tmp_path, "\n".join(lines)))
-    np.testing.assert_allclose(samples(pieces)[0], np.arange(600) * 50_000_000, atol=1)
+    np.testing.assert_allclose(samples(pieces)[0], np.arange(600, dtype=np.int64) * 50_000_000, atol=1)
     assert sum(report.skipped.values()) == (bad is not None)
 
 

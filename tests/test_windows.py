@@ -172,7 +172,7 @@ def test_resampling_a_sine_keeps_its_frequency(
 
 
 def test_what_the_new_rate_cannot_hold_does_not_fold_back() -> None:
-    time = np.arange(4000) * 10_000_000  # 100 Hz
+    time = np.arange(4000, dtype=np.int64) * 10_000_000  # 100 Hz
     wave = np.sin(2 * np.pi * 19.0 * time / 1e9)  # would appear at 1 Hz in every fifth sample
     rows = [Row(int(v), "1", None) for v in time]
     values = np.stack((wave, wave, wave), axis=1)
@@ -196,7 +196,10 @@ def test_the_linear_interpolant_is_reproduced_exactly() -> None:
 
 
 def test_a_change_of_rate_ends_a_stretch() -> None:
-    fast, slow = np.arange(640) * 10_000_000, 6_400_000_000 + np.arange(640) * TWENTY_HZ_NS
+    fast, slow = (
+        np.arange(640, dtype=np.int64) * 10_000_000,
+        6_400_000_000 + np.arange(640, dtype=np.int64) * TWENTY_HZ_NS,
+    )
     rows = [Row(int(v), "1", None) for v in np.concatenate((fast, slow))]
     found = numjaz.windows(recording(rows, [], ramp(1280)), contract(64, 16), check=False)
     count = 0
@@ -328,7 +331,7 @@ def test_a_long_recording_takes_constant_memory() -> None:
         def pieces(report: Report) -> Iterator[Piece]:
             values = np.tile([0.0, 0.0, 9.81], (10_000, 1))
             for k in range(36 * count):
-                yield Piece((k * 10_000 + np.arange(10_000)) * 10_000_000, values)
+                yield Piece((k * 10_000 + np.arange(10_000, dtype=np.int64)) * 10_000_000, values)
 
         return Recording("long", ("ax", "ay", "az"), pieces)
 
@@ -366,11 +369,12 @@ def test_a_piece_of_which_nothing_is_left_still_interrupts() -> None:
 def test_windows_that_follow_each_other_have_one_number() -> None:
     time = [k * TWENTY_HZ_NS for k in range(40)] + [10**12 + k * TWENTY_HZ_NS for k in range(40)]
     time[60:] = [t + 500_000_000 for t in time[60:]]  # half a second is lost: no gap, but windows that are too long
-    found = list(numjaz.windows(recording([Row(t, "1", None) for t in time], []), contract(10, 5)))
+    found = numjaz.windows(recording([Row(t, "1", None) for t in time], []), contract(10, 5))
     starts: dict[int, list[float]] = {}
     for w in found:
         starts.setdefault(w.stretch, []).append(w.start_s)
     assert [len(group) for group in starts.values()] == [7, 3, 3]
+    assert next(found.batches()).stretch.dtype == np.int64  # on a 32-bit processor too
     assert all(np.allclose(np.diff(group), 0.25) for group in starts.values())
     for wrong in (float("inf"), 1e300, float("nan")):
         with pytest.raises(numjaz.NumjazError, match="gap_s"):

@@ -91,7 +91,9 @@ def golden_of(model: Model) -> Golden:
         return model.golden
     layers = {node.name: node.layer for node in model.nodes if isinstance(node.layer, Input)}
     time = model.contract.window if model.contract else WINDOW
-    widest = max(int(np.prod(layer.shape(1))) for layer in layers.values())
+    widest = max(math.prod(layer.shape(1)) for layer in layers.values())
+    if 8 * widest > MAX_GOLDEN:
+        raise NumjazError(f"a test case of one window takes {8 * widest:,} bytes; at most {MAX_GOLDEN:,} are read")
     time = max(min(time, MADE_GOLDEN // (8 * widest * len(layers))), 1)
     with np.errstate(all="ignore"):
         while True:
@@ -234,7 +236,7 @@ def _unpacked(held: Any) -> Array:
         data = a2b_base64(_entry(held, "data", str), strict_mode=True)
     except ValueError:
         raise NumjazError("the golden case is not readable as base64") from None
-    size = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     if len(data) != size or size > MAX_GOLDEN:
         raise NumjazError(f"the golden case declares {size:,} bytes and holds {len(data):,}")
     return np.frombuffer(data, dtype).reshape(shape)

@@ -22,7 +22,8 @@ class Interval(NamedTuple):
 
 def confusion(true: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> Counts:
     """How often class i was taken for class j: (classes, classes), rows the truth."""
-    return np.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+    cells = (true * classes + predicted).astype(np.intp)  # which NumPy counts with: 32 bits on a 32-bit processor
+    return np.bincount(cells, minlength=classes * classes).astype(np.int64).reshape(classes, classes)
 
 
 def accuracy(matrix: Counts) -> Floats:

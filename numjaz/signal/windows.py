@@ -144,7 +144,7 @@ class Cutter:
         keep = self._sound(view, first, last)
         self.made += count
         self.report.windows += int(keep.sum())
-        made = Cut(view, first, last, keep, self.number + np.cumsum(~keep))
+        made = Cut(view, first, last, keep, self.number + np.cumsum(~keep, dtype=np.int64))
         self.number = int(made.stretch[-1])  # a window left out is a break
         used = count * hop
         self.skip = max(used - len(self.values), 0)
