@@ -269,6 +269,18 @@ class Model:
             }
         return self._cast[dtype]
 
+    def cast(self, given: Mapping[str, Array], dtype: np.dtype[Any]) -> dict[str, Array]:
+        """Inputs as `checked` gives them in another dtype; `NumjazError` where a number is not finite there."""
+        for array in given.values():
+            _check_finite(array)
+        with np.errstate(over="ignore"):
+            made = {name: array.astype(dtype, copy=False) for name, array in given.items()}
+        for name, array in made.items():
+            large = np.argwhere(~np.isfinite(array))
+            if len(large):
+                raise NumjazError(f"x holds {given[name][tuple(large[0])]:g}, which {dtype} cannot")
+        return made
+
     def checked(self, x: Array | Mapping[str, Array], *, finite: bool = True) -> dict[str, Array]:
         """Inputs by name, as `predict` takes them; `NumjazError` where they do not fit, or are not ``finite``."""
         if not isinstance(x, Mapping):

@@ -42,6 +42,9 @@ def test_a_network_with_a_hop_has_a_share_of_a_processor() -> None:
         (["--against", "torch", "--batches", "a,b"], "--batches 'a,b'"),
         (["--against", "torch", "--batches", "1,16"], "--batches: two windows or more"),
         (["--against", "torch", "--python", "torch"], "--python 'torch'"),
+        (["--against", ","], "--against names no engine"),
+        (["--python", "torch=/x"], "--python goes with --against"),
+        (["--against", "numjaz-reference", "--python", "torch=/x"], "given for 'torch', which is not timed"),
         (["--against", "numjaz-reference", "--python", "numjaz-reference=/no/python"], "/no/python: cannot be run"),
     ],
 )
@@ -63,3 +66,22 @@ def test_the_reference_is_an_engine_too() -> None:
     assert stated.latency_ratio.median > 1
     assert stated.cold_start_s is None
     assert set(own.windows_per_s) == {1, 16}
+
+
+def test_an_engine_that_computes_something_else_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = numjaz.jazbat(units=4, modules=1)
+    expected = model.reference
+    monkeypatch.setattr(model, "reference", lambda x: {name: y + 1e-3 for name, y in expected(x).items()})
+    with pytest.raises(numjaz.NumjazError, match="numjaz computes something else"):
+        benchmark(model, [], rounds=1, batches=[16], window=32, cold=False)
+
+
+def test_what_is_named_twice_is_timed_once() -> None:
+    model = numjaz.jazbat(units=4, modules=1)
+    found = benchmark(model, ["numjaz-h5", "numjaz-h5", "numjaz"], rounds=1, batches=[16, 16], window=32)
+    assert [each.name for each in found] == ["numjaz", "numjaz-h5"]
+    own, hdf5 = found
+    assert own.installed_mb + 5 < hdf5.installed_mb  # h5py
+    assert own.start_ratio is not None
+    assert hdf5.start_ratio is not None
+    assert 1 < own.start_ratio.median < hdf5.start_ratio.median

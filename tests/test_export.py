@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 import numjaz
 from numjaz.architectures.initial import initial_parameters
 from numjaz.cli import main
+from numjaz.engine.exporting import export
 from numjaz.layers import GRU, LSTM, Bidirectional, Conv1D, Dense, Flatten, GlobalMaxPooling1D, Input, MaxPooling1D
 from numjaz.nodes import Node, parameter_table
 
@@ -128,9 +131,15 @@ def test_the_file_is_a_program(tmp_path: Path) -> None:
     for given in ("ax,ay,az\n" + lines, lines.replace(",", "\t")):
         said = program(tmp_path, "-", given=given)
         assert [line.split()[:2] for line in said.stdout.splitlines()] == [["0.00", "12.75"], ["1.60", "14.35"]]
-    (tmp_path / "r.csv").write_text(lines)
-    assert program(tmp_path, "r.csv", "--rate", "20").returncode in (0, 2)
+    (tmp_path / "r.csv").write_text("\ufeff" + lines[: 9 * 256], encoding="utf-8")
+    assert len(program(tmp_path, str(tmp_path / "r.csv"), "--rate", "20").stdout.splitlines()) == 1
+    faster = program(tmp_path, "-", "--rate", "40", given=lines * 2).stdout.splitlines()
+    assert [line.split()[:2] for line in faster] == [["0.00", "12.75"], ["1.60", "14.35"]]
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe1,2,3\n")
     for arguments, given, wrong in (
+        ([str(tmp_path / "binary.csv")], "", "binary.csv: not text"),
+        (["-"], "0,0,9.8,walking\n" * 3, "no line of 3 is numbers alone; the last one is 0,0,9.8,walking"),
+        (["-"], "0,0,1\n0,0,1,2\n", "line 2: samples have shape (1, 4)"),
         (["nothing.csv"], "", "No such file"),
         (["-"], "0,0\n", "3 numbers each"),
         (["-"], "0,0,1\nx,y,z\n", "line 2: x,y,z is not numbers"),
@@ -141,6 +150,94 @@ def test_the_file_is_a_program(tmp_path: Path) -> None:
         assert ended.returncode == 2
         (line,) = ended.stderr.splitlines()
         assert wrong in line
+
+
+def test_the_program_says_where_no_window_was_whole(tmp_path: Path) -> None:
+    main(["export", *written(NETWORKS["watch-1d"], tmp_path)])
+    for given, number in (("", 0), ("0,0,9.81\n" * 20, 20)):
+        ended = program(tmp_path, "-", given=given)
+        assert (ended.returncode, ended.stdout) == (0, "")
+        assert ended.stderr == f"-: {number} line(s), fewer samples than a window takes\n"
+
+
+def test_the_program_tells_each_verdict_at_once_and_ends_with_its_reader(tmp_path: Path) -> None:
+    main(["export", *written(NETWORKS["watch-1d"], tmp_path)])
+    with subprocess.Popen(
+        [sys.executable, str(tmp_path / "network.py"), "-"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as live:  # fmt: skip
+        live.stdin.write("0,0,9.81\n" * 260)
+        live.stdin.flush()
+        assert live.stdout.readline().split()[:2] == ["0.00", "12.75"]  # while more is awaited
+        live.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            live.stdin.write("0,0,9.81\n" * 400)
+            live.stdin.close()
+        assert live.stderr.read() == ""
+        assert live.wait(timeout=60) == 0
+
+
+def test_an_interrupted_program_ends_without_a_word(tmp_path: Path) -> None:
+    main(["export", *written(NETWORKS["watch-1d"], tmp_path)])
+    with subprocess.Popen(
+        [sys.executable, str(tmp_path / "network.py"), "-"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as live:  # fmt: skip
+        live.stdin.write("0,0,9.81\n" * 260)
+        live.stdin.flush()
+        live.stdout.readline()
+        live.send_signal(signal.SIGINT)
+        assert live.wait(timeout=60) == 130
+        assert live.stderr.read() == ""
+
+
+def test_other_windows_than_the_contracts(tmp_path: Path) -> None:
+    main(["export", *written(NETWORKS["watch-1d"], tmp_path), "--window", "100"])
+    assert program(tmp_path, "--self-test").returncode == 0
+    said = program(tmp_path, "-", given="0,0,9.81\n" * 140).stdout.splitlines()
+    assert [line.split()[:2] for line in said] == [["0.00", "4.95"], ["1.60", "6.55"]]
+
+
+def test_a_fixed_length_is_the_window(tmp_path: Path) -> None:
+    main(["export", *written(NETWORKS["convolutions"], tmp_path)])
+    assert program(tmp_path, "--self-test").returncode == 0
+
+
+def test_texts_that_are_no_python(tmp_path: Path) -> None:
+    title = (
+        'a "quote", \'\'\'three\'\'\', """three""", a back\\slash\\, {braces}, %(prog)s 50% x, \0, \ud800, \u202e, é'
+    )
+    model = chain(Input(2), a=Dense(2, "softmax")).derive(
+        classes=['"', "\\'"], provenance={"title": title, "data": title}
+    )
+    export(model, tmp_path / "network.py", 8)
+    assert program(tmp_path, "--self-test").returncode == 0
+    shown = program(tmp_path, "--help")
+    assert shown.returncode == 0
+    assert "50% x" in shown.stdout
+
+
+def test_an_input_alone(tmp_path: Path) -> None:
+    nodes = [Node("x", Input(2))]
+    export(numjaz.Model(nodes, {}), tmp_path / "network.py", 8)
+    assert program(tmp_path, "--self-test").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "window", "said"),
+    [
+        (NETWORKS["convolutions"], 100, "the network takes 64"),
+        (NETWORKS["lstm"], -3, "a window cannot be -3 samples"),
+        (NETWORKS["lstm"], 0, "a window cannot be 0 samples"),
+        (chain(Input(2, ()), a=Dense(2)), None, r"windows \(N, T, F\)"),
+        (chain(Input(2, (3, 4)), a=Dense(2)), None, r"windows \(N, T, F\)"),
+    ],
+)
+def test_networks_and_windows_that_do_not_fit(
+    model: numjaz.Model, window: int | None, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(numjaz.NumjazError, match=said):
+        export(model, tmp_path / "network.py", window)
 
 
 def test_a_self_test_fails_where_numbers_are_others(tmp_path: Path) -> None:

@@ -139,17 +139,15 @@ def test_a_mean_of_days_keeps_its_digits() -> None:
         (Bidirectional(GRU(4), GRU(4)), "looks at all samples"),
         (GRU(4, go_backwards=True), "reads from the end"),
         (GRU(4, return_state=True), "states go in or out"),
-        (Flatten(), "looks at all samples"),
+        (Flatten(), "node 'x': the input has no free length"),
         (UpSampling1D(2), "n0"),
-        (LayerNormalization(axis=(1,)), "n0"),
+        (LayerNormalization(axis=(1,)), "node 'x': the input has no free length"),
     ],
     ids=str,
 )
 def test_what_is_not_causal_is_named(layer: Layer, why: str) -> None:
     length = 8 if isinstance(layer, (Flatten, LayerNormalization)) else None
     nodes = [Node("x", Input(4, (length,)) if length else Input(4)), Node("n0", layer, (("x", 0),))]
-    if length:
-        why = "node 'x': the input has no free length"
     model = numjaz.Model(nodes, initial_parameters(parameter_table(nodes), 0))
     with pytest.raises(numjaz.NumjazError, match=why):
         model.start()
@@ -171,5 +169,9 @@ def test_wrong_chunks() -> None:
     for batch in (0, True, 1.5):
         with pytest.raises(numjaz.NumjazError, match="batch must be a whole number"):
             model.start(batch)  # type: ignore[arg-type]
+    with pytest.raises(numjaz.NumjazError, match="another network's"):
+        model.step(network([GRU(4), GRU(4)]).start(), np.zeros((1, 2, 4), np.float32))
+    with pytest.raises(numjaz.NumjazError, match=r"x holds 1e.300, which float32 cannot"):
+        model.step(model.start(), np.full((1, 2, 4), 1e300))
     with pytest.raises(numjaz.NumjazError, match="float32 or float64"):
         model.start(dtype=int)

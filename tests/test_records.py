@@ -39,13 +39,15 @@ class Point(Record):
 @pytest.mark.parametrize("kind", [Ours, Theirs])
 @pytest.mark.parametrize("wrong", [{}, {"b": "y"}, {"a": 1, "d": 2}])
 def test_wrong_options_are_type_errors(kind: Callable[..., Any], wrong: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match=next(iter({"d"} & set(wrong)), "a")):
+    with pytest.raises(TypeError, match=rf"(argument|arguments?:) '{next(iter({'d'} & set(wrong)), 'a')}'"):
         kind(**wrong)
 
 
 @pytest.mark.parametrize("kind", [Ours, Theirs])
 def test_too_many_and_twice(kind: Callable[..., Any]) -> None:
-    with pytest.raises(TypeError, match=r"kind|Ours|Theirs|__init__"):
+    with pytest.raises(
+        TypeError, match=r"takes (3 arguments, not 4|from 2 to 4 positional arguments but 5 were given)"
+    ):
         kind(1, "b", {}, 4)
     with pytest.raises(TypeError, match="multiple values for argument 'a'"):
         kind(1, a=2)

@@ -187,7 +187,7 @@ def test_units_and_the_delay() -> None:
     )
     np.testing.assert_allclose(in_g, in_si, atol=1e-5)
     delay = Stream(MODEL, 50.0, hop=4, plan=PLAN).delay
-    assert (delay.window_s, delay.hop_s, delay.resampling_s) == (1.2, 0.2, 0.025)
+    assert (delay.window_s, delay.hop_s, delay.resampling_s) == (1.2, 0.2, 0.025 + 1 / 50)
     assert 0 < delay.compute_s < 1
     assert str(delay).startswith("a verdict every 0.2 s, of the last 1.2 s")
     assert Stream(MODEL, plan=PLAN).delay.resampling_s == 0
@@ -217,3 +217,86 @@ def test_a_stream_runs_with_numpy_alone() -> None:
     subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, cwd=Path(numjaz.__file__).parent.parent
     )
+
+
+class TestCoverage:
+    """How many samples were there does not depend on what came behind, nor on how they were cut."""
+
+    def test_the_last_window_before_a_gap_is_its_own(self) -> None:
+        values, time_s = samples(200), np.arange(200) / 50
+        time_s[100:] += 5
+        for jump in (time_s, np.r_[time_s[:100], time_s[100:] - 30]):
+            both = Stream(MODEL, 50.0, plan=PLAN).push(values, jump)
+            alone = Stream(MODEL, 50.0, plan=PLAN)
+            first = alone.push(values[:100], jump[:100]) + alone.finish()
+            assert [v[:3] for v in both[: len(first)]] == [v[:3] for v in first]
+            assert {v.coverage for v in first} == {v.coverage for v in both[: len(first)]} == {1.0}
+
+    @pytest.mark.parametrize(("rate", "hop"), [(20.59, 1024), (20.5, 256), (19.5, 300), (20.0, 40), (50.0, 100)])
+    @pytest.mark.parametrize("cut", [50, 1100])
+    def test_however_samples_are_cut(self, rate: float, hop: int, cut: int) -> None:
+        values, stream = samples(6000), Stream(MODEL, rate, hop, plan=PLAN)
+        found = [v for k in range(0, 6000, cut) for v in stream.push(values[k : k + cut])]
+        assert len(found) > 4
+        assert {v.coverage for v in found} == {1.0}
+
+
+def test_a_stream_that_is_over_takes_no_more() -> None:
+    stream = Stream(MODEL, 21.5, plan=PLAN)
+    stream.push(samples(50))
+    stream.finish()
+    with pytest.raises(NumjazError, match="this stream is over"):
+        stream.push(samples(1))
+    stream.reset()
+    assert stream.push(samples(50))
+
+
+@pytest.mark.parametrize("large", [1e39, 1e300, np.inf, np.nan])
+def test_a_glitch_is_a_lost_sample(large: float) -> None:
+    values = samples(60)
+    values[30] = large
+    verdicts = Stream(MODEL, plan=PLAN).push(values)
+    assert verdicts
+    assert all(np.isfinite(v.probabilities).all() for v in verdicts)
+    assert min(v.coverage for v in verdicts) < 1
+
+
+def test_the_delay_of_resampling_covers_what_is_seen() -> None:
+    """The last sample recorded before a verdict comes lies at most so far behind the window's last."""
+    for rate in (11.0, 20.6, 21.0, 50.0, 100.0):
+        stream, worst = Stream(MODEL, rate, plan=PLAN), 0.0
+        for k, sample in enumerate(samples(600)):
+            for verdict in stream.push(sample):
+                worst = max(worst, k / rate - verdict.end_s)
+        assert worst <= stream.delay.resampling_s + 1e-6
+        assert worst > stream.delay.resampling_s / 2
+
+
+OTHER = numjaz.jazbat(3, ("still", "moving"), units=4, modules=1, seed=7).derive(contract=CONTRACT)
+ROWS = numjaz.Model(MODEL.nodes, MODEL.parameters, outputs=[MODEL.nodes[1].name], contract=CONTRACT)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        *((lambda gap=gap: Stream(MODEL, gap_s=gap), "gap_s") for gap in (np.nan, np.inf, "x", -1, 0)),
+        (lambda: Stream(MODEL, coverage="a"), "coverage"),
+        (lambda: Stream(MODEL, units=[]), "units"),
+        (lambda: Stream(MODEL, hop=1.5), "hop"),
+        (lambda: Stream(MODEL, plan=5), "plan= is not of this network"),
+        (lambda: Stream(MODEL, plan=numjaz.compile(OTHER, 1)), "plan= is not of this network"),
+        (lambda: Stream(ROWS), "one row of classes"),
+        (lambda: Stream(numjaz.jazbat(1, units=4, modules=1).derive(contract=CONTRACT)), "windows of 3 feature"),
+        (lambda: Stream(MODEL).push("abc"), "samples must be numbers"),
+        (lambda: Stream(MODEL).push([[1, 2, 3], [1]]), "samples must be numbers"),
+    ],
+)
+def test_options_that_make_no_sense(make: Any, said: str) -> None:
+    with pytest.raises(NumjazError, match=said):
+        make()
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    stream = Stream(MODEL, np.int64(50), np.int64(5), plan=PLAN, coverage=np.float32(0.5), gap_s=np.float64(1))
+    assert stream.push([]) == []
+    assert stream.push(samples(200))

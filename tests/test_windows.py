@@ -231,7 +231,7 @@ def test_values_that_are_no_numbers_are_counted() -> None:
     values[60, 1] = np.inf
     found = numjaz.windows(recording(rows, [], values), contract(40, 40), check=False)
     assert len(list(found)) == 198 // 40
-    assert found.report.skipped == {"row(s) with a value that is not a finite number": 2}
+    assert found.report.skipped == {"row(s) with a value that is no number, or beyond 1e30": 2}
 
 
 @pytest.mark.parametrize(
@@ -286,8 +286,7 @@ def test_the_commonest_silent_failures_are_refused(made: Recording, gravity: boo
     wanted = numjaz.Contract(features=("ax", "ay", "az"), rate_hz=20.0, gravity=gravity)
     with pytest.raises(numjaz.NumjazError, match=said):
         list(numjaz.windows(made, wanted))
-    if "1e200" not in said:
-        assert list(numjaz.windows(made, wanted, check=False))
+    assert bool(list(numjaz.windows(made, wanted, check=False))) == ("no worn" not in said)
 
 
 def test_the_check_looks_at_every_subject_before_any_of_its_windows() -> None:

@@ -123,12 +123,15 @@ def benchmark(
     NumjazError
         For an engine that there is not, that cannot run the network, or that computes something else.
     """
-    names = ["numjaz", *(name for name in against if name != "numjaz")]
+    names, batches = list(dict.fromkeys(("numjaz", *against))), sorted(set(batches))
     unknown = [name for name in names if name not in ENGINES]
     if unknown:
         raise NumjazError(f"no engine is named {unknown[0]!r:.40}; there are {', '.join(ENGINES)}")
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise NumjazError("engines are timed on networks of one input and one output")
+    strange = [name for name in pythons or {} if name not in names]
+    if strange:
+        raise NumjazError(f"an interpreter is given for {strange[0]!r:.40}, which is not timed: {', '.join(names)} are")
     where = {name: (pythons or {}).get(name, sys.executable) for name in names}
     length = window or (model.contract.window if model.contract else WINDOW)
     with tempfile.TemporaryDirectory() as given:

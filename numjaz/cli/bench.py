@@ -42,8 +42,10 @@ def execute(args: argparse.Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value < least:
             raise NumjazError(f"--{name} must be {least} or more, not {value}")
+    if args.against is None and args.python:
+        raise NumjazError("--python goes with --against")
     model = load_file(args, args.model, builders=True)
-    return _beside(args, model) if args.against else _alone(args, model)
+    return _alone(args, model) if args.against is None else _beside(args, model)
 
 
 def _alone(args: argparse.Namespace, model: Model) -> int:
@@ -70,6 +72,8 @@ def _beside(args: argparse.Namespace, model: Model) -> int:
 
     pythons = parsed_names(args.python, "--python") or {}
     names = [name.strip() for name in args.against.split(",") if name.strip()]
+    if not names:
+        raise NumjazError("--against names no engine")
     try:
         batches = [int(text) for text in args.batches.split(",")]
     except ValueError:

@@ -46,7 +46,7 @@ from numjaz.layers.base import under
 from numjaz.layers.convolution import zeros_around
 from numjaz.layers.functions import ONE_BY_ONE
 from numjaz.model import Model
-from numjaz.nodes import Node, output_key, output_shapes
+from numjaz.nodes import Node, output_key, output_shapes, owned_parameters
 from numjaz.records import Record, record
 
 Shape = tuple[int, ...]
@@ -78,6 +78,9 @@ class _Builder:
         self.shapes = output_shapes(model.nodes, window)
         self.forms: list[Form] = []
         self.values: dict[str, Value] = {}
+        self.copies: dict[tuple[str, str], Value] = {}  # by the value, and how it is another
+        self.taken = {output_key(name, k) for name, made in self.shapes.items() for k in range(len(made))}
+        self.owned = owned_parameters(model.nodes)
         self.inputs: dict[str, Value] = {}
         self.readers: dict[str, list[Node]] = {}
         self.edges: dict[str, float | None] = {}
@@ -91,9 +94,7 @@ class _Builder:
             value = self.made(node)
             self.inputs[node.name] = value
             return
-        before = len(self.forms)
         if not self._form(node.layer, node):
-            del self.forms[before:]
             self._reference(node)
 
     def made(self, node: Node, output: int = 0) -> Value:
@@ -110,11 +111,7 @@ class _Builder:
         """A value whose channels lie side by side."""
         if value.lanes is None:
             return value
-        name = f"{value.name} plain"
-        if name not in self.values:
-            self.values[name] = Value(name, value.time, value.channels)
-            self.forms.append(Copy(name, (value,), (self.values[name],)))
-        return self.values[name]
+        return self._copied(value, "plain")
 
     def edged(self, value: Value, edge: float, wanted: bool) -> Value:
         """A value beyond whose ends this number stands.
@@ -127,12 +124,20 @@ class _Builder:
         shared = self.layout.width == 1 and len(self.readers.get(value.name, ())) > 1
         if not shared and self.edges.setdefault(value.name, edge) == edge:
             return value
-        name = f"{value.name} with {edge:g} around"
-        if name not in self.values:
-            self.values[name] = Value(name, value.time, value.channels)
-            self.edges[name] = edge
-            self.forms.append(Copy(name, (value,), (self.values[name],)))
-        return self.values[name]
+        copy = self._copied(value, f"with {edge:g} around")
+        self.edges[copy.name] = edge
+        return copy
+
+    def _copied(self, value: Value, how: str) -> Value:
+        """The same in memory of its own, once for each way."""
+        if (value.name, how) not in self.copies:
+            name = f"{value.name} {how}"
+            while name in self.taken:
+                name += "'"
+            self.taken.add(name)
+            self.copies[value.name, how] = Value(name, value.time, value.channels)
+            self.forms.append(Copy(name, (value,), (self.copies[value.name, how],)))
+        return self.copies[value.name, how]
 
     def shape(self, node: Node, at: int = 0) -> Shape:
         """An input's shape."""
@@ -142,12 +147,8 @@ class _Builder:
 
     def params(self, node: Node) -> Mapping[str, Array]:
         """A node's arrays in float64: they are cast when all is folded."""
-        start = f"{node.owner}/"
-        return {
-            name[len(start) :]: array.astype(np.float64)
-            for name, array in self.model.parameters.items()
-            if name in self.model.parameter_table and name.startswith(start)
-        }
+        names = self.owned[node.owner]
+        return {name: self.model.parameters[f"{node.owner}/{name}"].astype(np.float64) for name in names}
 
     def _reference(self, node: Node) -> None:
         reads = [self.plain(self.read(node, at)) for at in range(len(node.inputs))]
@@ -158,7 +159,7 @@ class _Builder:
             Reference(node.name, reads, makes, node.layer, self.params(node), shapes, tuple(outputs), self.layout.dtype)
         )
 
-    # Each of the following appends a layer's forms, or says that it has none.
+    # Each of the following appends a layer's forms, or says that it has none and appends nothing.
 
     @singledispatchmethod
     def _form(self, layer: Layer, node: Node) -> bool:

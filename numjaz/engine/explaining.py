@@ -22,7 +22,7 @@ LONGEST = 30  # characters of a name
 
 
 def fused(model: Model, again: Model) -> list[str]:
-    """Which nodes of a network are no longer there by themselves, and where they went."""
+    """Which nodes of a network are no longer there by themselves."""
     kept = {node.name for node in again.nodes}
     return [node.name for node in model.nodes if node.name not in kept]
 

@@ -8,7 +8,7 @@ import math
 import textwrap
 import zlib
 from collections.abc import Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def exported(model: Model, window: int | None = None) -> str:
     """The text of that file."""
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise NumjazError("an exported file holds a network of one input and one output")
-    length = window or (model.contract.window if model.contract else WINDOW)
+    length = _length(model, window)
     built = build(rewritten(model), length, Single(np.float32))
     for form in built.forms:
         if isinstance(form, Reference) or callable(getattr(form, "activation", None)):
@@ -98,7 +98,7 @@ def exported(model: Model, window: int | None = None) -> str:
     (node,), k = [n for n in model.nodes if n.name == source_of(model.outputs[0])[0]], source_of(model.outputs[0])[1]
     shape = output_shapes(model.nodes, length)[node.name][k]
     about, names = _about(model, length), model.classes or ()
-    contract = repr(model.contract) if model.contract else "None"
+    contract = repr(replace(model.contract, window=length)) if model.contract else "None"
     return FILE.format(
         about=about,
         version=__version__,
@@ -113,6 +113,17 @@ def exported(model: Model, window: int | None = None) -> str:
         given=next(iter(built.inputs.values())).name,
         made=next(iter(built.outputs.values())).name,
     )
+
+
+def _length(model: Model, window: int | None) -> int:
+    """Samples a window, of a network that takes one sequence."""
+    layer = next(node.layer for node in model.nodes if node.name == model.inputs[0])
+    if not isinstance(layer, Input) or len(layer.axes) != 1:
+        raise NumjazError("an exported file holds a network that takes windows (N, T, F)")
+    fixed = layer.axes[0]
+    if window is not None and (window < 1 or fixed not in (None, window)):
+        raise NumjazError(f"a window cannot be {window} samples" + (f": the network takes {fixed}" if fixed else ""))
+    return window or fixed or (model.contract.window if model.contract else WINDOW)
 
 
 def _about(model: Model, window: int) -> str:
@@ -131,6 +142,7 @@ def _about(model: Model, window: int) -> str:
         if key in model.provenance:
             value = model.provenance[key]
             lines.append(f"{key}: {value if isinstance(value, str) else json.dumps(value)}")
+    lines = ["".join(c if c.isprintable() else " " for c in line) for line in lines]
     text = "\n".join("\n".join(textwrap.wrap(line, 110)) if line else "" for line in lines)
     return text.replace("\\", "\\\\").replace('"""', "'''")
 
@@ -145,7 +157,8 @@ class _Writer:
 
     def recipe(self, built: Built) -> str:
         """``V`` with the values, ``FORMS`` with the forms."""
-        values = {v.name: v for form in built.forms for v in (*form.reads, *form.makes)}
+        taken = (v for form in built.forms for v in (*form.reads, *form.makes))
+        values = {v.name: v for v in (*built.inputs.values(), *taken)}
         lines = ["V = {", *(f"    {name!r}: {self._made(value)}," for name, value in values.items()), "}", "FORMS = ["]
         for form in built.forms:
             lines += packed(f"    {type(form).__name__}(", self._given(form), "),")

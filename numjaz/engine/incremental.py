@@ -18,6 +18,7 @@ Kept = tuple[Array, ...]
 class State(NamedTuple):
     """What a network keeps of the samples so far, node by node; arrays are not written into."""
 
+    nodes: tuple[Node, ...]
     dtype: np.dtype[Any]
     batch: int
     kept: Mapping[str, Kept]
@@ -38,12 +39,14 @@ def start(model: Model, batch: int = 1, dtype: Any = np.float32) -> State:
         if why:
             raise NumjazError(f"node {node.name!r}: {why}; run windows instead (predict, Stream)")
         kept[node.name] = _before(node, given, batch, kind)
-    return State(kind, batch, {name: arrays for name, arrays in kept.items() if arrays})
+    return State(model.nodes, kind, batch, {name: arrays for name, arrays in kept.items() if arrays})
 
 
 def step(model: Model, state: State, chunk: Array | Mapping[str, Array]) -> tuple[Any, State]:
     """What the next samples give, and the state after them; see `Model.step`."""
-    given = {name: x.astype(state.dtype, copy=False) for name, x in model.checked(chunk).items()}
+    if state.nodes != model.nodes:
+        raise NumjazError("this state is another network's: begin with start()")
+    given = model.cast(model.checked(chunk), state.dtype)
     if len({x.shape[:2] for x in given.values()}) > 1 or len(next(iter(given.values()))) != state.batch:
         found = ", ".join(str(x.shape) for x in given.values())
         raise NumjazError(f"a chunk is {state.batch} sequences of as many samples for every input, not {found}")
@@ -54,7 +57,7 @@ def step(model: Model, state: State, chunk: Array | Mapping[str, Array]) -> tupl
         if left:
             kept[node.name] = left
     outputs = {name: made[source_of(name)[0]][source_of(name)[1]] for name in model.outputs}
-    return outputs if len(outputs) > 1 else outputs[model.outputs[0]], State(state.dtype, state.batch, kept)
+    return outputs if len(outputs) > 1 else outputs[model.outputs[0]], state._replace(kept=kept)
 
 
 def _refused(node: Node, given: tuple[Any, ...], made: tuple[Any, ...]) -> str | None:

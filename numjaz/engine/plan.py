@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -50,34 +51,27 @@ class Plan:
             for axis, length in enumerate(node.layer.axes, start=1)
             if length is None
         ]
-        if not exact:
+        if not exact and self._fits(self._window):
             self._runner(self._window)
 
     def predict(self, x: Array | Mapping[str, Array]) -> Any:
         """The network's output, as `Model.predict` gives it, in the plan's dtype.
 
-        A window's bits do not depend on which windows stand beside it, nor on how many.
+        A window's bits do not depend on which windows stand beside it, nor on how many; but where layers run
+        as they are stated: with ``exact``, and for inputs of several lengths.
 
         Raises
         ------
         NumjazError
-            For a wrong shape, a number that is not finite; where another thread is in the plan.
+            For a wrong shape, a number that the dtype cannot hold; where another thread is in the plan.
         """
         given = self.model.checked(x, finite=False)
-        lengths = {given[name].shape[axis] for name, axis in self._free}
-        if self.exact or len(lengths) > 1:
-            made = self.model.reference({n: a.astype(self.dtype) for n, a in self.model.checked(x).items()})
-        else:
-            try:
-                found = self._runner(lengths.pop() if lengths else self._window).run(given)
-            except BusyError:
-                raise NumjazError(
-                    "this plan is computing in another thread: compile one for each (Model.predict does)"
-                ) from None
-            if found is None:
-                self.model.checked(x)
-                raise AssertionError("a network's inputs are finite, or it is said where they are not")
-            made = found
+        lengths = {given[name].shape[axis] for name, axis in self._free} or {self._window}
+        found = None
+        if not self.exact and len(lengths) == 1 and self._fits(min(lengths)):
+            with _told():
+                found = self._runner(min(lengths)).run(given)
+        made = found or self.model.reference(self.model.cast(given, self.dtype))
         return made if len(made) > 1 else made[self.model.outputs[0]]
 
     @property
@@ -106,11 +100,21 @@ class Plan:
         head = f"{how}, {self._window} samples each, {self.dtype}"
         if self.exact:
             return f"{head}; every layer as it is stated"
-        program = self._runner(self._window).program
+        runner = self._runner(self._window)
+        program = runner.program
         gone = fused(self.model, self._rewritten)
         calls = f"{len(program.calls):,} calls of NumPy; arena of {program.arena.size:,} bytes"
         said = f"fused with others: {', '.join(gone)}" if gone else "nothing was fused"
-        return "\n\n".join((f"{head}: {calls}\n{said}", steps_table(program), arena_table(program)))
+        with _told(), runner.held():
+            return "\n\n".join((f"{head}: {calls}\n{said}", steps_table(program), arena_table(program)))
+
+    def _fits(self, window: int) -> bool:
+        """Whether every node makes something of windows of this length; its reference says why not."""
+        try:
+            made = output_shapes(self.model.nodes, window)
+        except NumjazError:
+            return False
+        return all(size > 0 for shapes in made.values() for shape in shapes for size in shape)
 
     def _runner(self, window: int) -> Runner:
         """The plan for windows of a length, made when it is first asked for."""
@@ -124,6 +128,17 @@ class Plan:
                 del self._runners[next(iter(self._runners))]
             self._runners[window] = Runner(built.forms, built.inputs, names, shapes, layout)
         return self._runners[window]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A line where another thread is in the plan."""
+    try:
+        yield
+    except BusyError:
+        raise NumjazError(
+            "this plan is computing in another thread: compile one for each (Model.predict does)"
+        ) from None
 
 
 def compile(
@@ -166,11 +181,15 @@ def compile(
     >>> plan.predict(np.zeros((1, 256, 1), dtype=np.float32)).shape
     (1, 6)
     """
-    kind = np.dtype(dtype)
-    if kind not in (np.float32, np.float64):
-        raise NumjazError(f"dtype {kind}: a plan computes in float32 or float64")
+    try:
+        kind = np.dtype(dtype) if dtype is not None else None
+    except TypeError:
+        kind = None
+    if kind is None or kind not in (np.float32, np.float64):
+        raise NumjazError(f"dtype {dtype!r:.60}: a plan computes in float32 or float64")
     if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
         raise NumjazError(f"batch must be a whole number, 1 or more, not {batch!r:.60}")
+    without = tuple(without)
     unknown = sorted(set(without) - set(PASSES))
     if unknown:
         raise NumjazError(f"no pass is named {unknown[0]!r:.60}; there are {', '.join(PASSES)}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import index
 
 import numpy as np
 
 from numjaz.engine.plan import Plan
 from numjaz.engine.runtime.listening import COVERAGE, Listener
 from numjaz.errors import NumjazError
+from numjaz.layers import Input
 from numjaz.model import Model
 
 
@@ -64,8 +66,20 @@ class Stream(Listener):
             raise NumjazError("a stream needs a network that says what it expects: Model.derive(contract=…)")
         if len(model.inputs) != 1 or len(model.outputs) != 1:
             raise NumjazError("a stream needs a network of one input and one output")
+        features = len(model.contract.features)
+        entry = next(node.layer for node in model.nodes if node.name == model.inputs[0])
+        if not isinstance(entry, Input) or entry.features != features or len(entry.axes) != 1:
+            raise NumjazError(f"a stream gives windows of {features} feature(s), which is not what the network takes")
+        if len(model.shapes()[model.outputs[0]]) != 1:
+            raise NumjazError("a stream needs a network that gives one row of classes for a window")
+        if plan is not None and not (isinstance(plan, Plan) and _same(plan.model, model)):
+            raise NumjazError("plan= is not of this network: compile(model)")
         self.model, self.plan = model, plan or Plan(model, 1, np.dtype(np.float32))
-        contract = replace(model.contract, hop=model.contract.hop if hop is None else hop)
+        try:
+            every = model.contract.hop if hop is None else index(hop)
+        except TypeError:
+            raise NumjazError(f"hop must be a whole number of samples, not {hop!r:.40}") from None
+        contract = replace(model.contract, hop=every)
         super().__init__(
             self.plan.predict,
             contract,
@@ -75,3 +89,9 @@ class Stream(Listener):
             coverage=coverage,
             gap_s=gap_s,
         )
+
+
+def _same(one: Model, other: Model) -> bool:
+    """Whether two models compute the same, whatever is said of them."""
+    arrays = zip(one.parameters.values(), other.parameters.values(), strict=False)
+    return one.nodes == other.nodes and all(np.array_equal(a, b) for a, b in arrays)

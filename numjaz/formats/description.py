@@ -24,7 +24,7 @@ from numjaz.layers import (
     layer_from_config,
 )
 from numjaz.model import Golden, Model
-from numjaz.nodes import WINDOW, Node, output_shapes, owned_parameters
+from numjaz.nodes import LENGTHS, WINDOW, Node, output_shapes, owned_parameters
 
 MAX_GOLDEN = 1 << 20  # bytes of a golden case's input, and of its output
 MADE_GOLDEN = 1 << 17  # of one that numjaz makes
@@ -94,23 +94,24 @@ def golden_of(model: Model) -> Golden:
     widest = max(math.prod(layer.shape(1)) for layer in layers.values())
     if 8 * widest > MAX_GOLDEN:
         raise NumjazError(f"a test case of one window takes {8 * widest:,} bytes; at most {MAX_GOLDEN:,} are read")
-    time = max(min(time, MADE_GOLDEN // (8 * widest * len(layers))), 1)
+    most = max(MADE_GOLDEN // (8 * widest * len(layers)), 1)
+    time, error = min(time, most), None
+    shorter = [time >> k for k in range(time.bit_length())]  # a recurrent layer without bounds may leave the numbers
+    longer = [n for n in (420, 2 * time, 840, 4 * time, LENGTHS[0]) if n <= most]  # a kernel is long, a Reshape divides
     with np.errstate(all="ignore"):
-        while True:
+        for length in (*shorter, *longer):
             rng = np.random.default_rng(0)
-            x = {name: rng.standard_normal((1, *layers[name].shape(time))) for name in model.inputs}
+            x = {name: rng.standard_normal((1, *layers[name].shape(length))) for name in model.inputs}
             given = x if len(x) > 1 else x[model.inputs[0]]
             try:
                 golden = Golden(given, run_golden(model, given))
-                y = by_name(golden.y, model.outputs).values()
-                if all(np.isfinite(array).all() for array in y) and sum(array.nbytes for array in y) <= MADE_GOLDEN:
-                    return golden
-            except NumjazError:  # too much work, or a length that does not fit
-                if time == 1:
-                    raise
-            if time == 1:
-                raise NumjazError("no small finite output for a random input: no test case can be made")
-            time = time // 2  # a recurrent layer without bounds may leave the numbers later
+            except NumjazError as refused:  # too much work, or a length that does not fit
+                error = refused
+                continue
+            y = by_name(golden.y, model.outputs).values()
+            if all(np.isfinite(array).all() for array in y) and sum(array.nbytes for array in y) <= MADE_GOLDEN:
+                return golden
+    raise error or NumjazError("no small finite output for a random input: no test case can be made")
 
 
 def golden_error(model: Model) -> dict[str, float] | None:

@@ -19,6 +19,7 @@ import numpy as np
 
 import numjaz
 from numjaz.errors import NumjazError
+from numjaz.formats.shipped import shipped_models
 from numjaz.frameworks.interpreter import line_of
 from numjaz.layers import Array
 from numjaz.model import Model
@@ -58,7 +59,7 @@ def main(text: str) -> None:
         prepared = ENGINES[request.engine](model, request)
         _answer(answers, {"ready": True})
         for line in sys.stdin:
-            _answer(answers, _asked(json.loads(line), prepared, model, request.window))
+            _answer(answers, _asked(json.loads(line), prepared, model, request.window, request.engine))
     except (Exception, KeyboardInterrupt) as error:
         said = str(error) if isinstance(error, NumjazError) else f"{type(error).__name__}: {line_of(error)}"
         _answer(answers, {"error": said})
@@ -70,7 +71,7 @@ def _answer(answers: Any, values: Any) -> None:
     answers.flush()
 
 
-def _asked(question: dict[str, Any], prepared: Callable[[int], Predict], model: Model, window: int) -> Any:
+def _asked(question: dict[str, Any], prepared: Callable[[int], Predict], model: Model, window: int, engine: str) -> Any:
     match question["ask"]:
         case "outputs":
             x = np.load(question["x"])
@@ -78,7 +79,7 @@ def _asked(question: dict[str, Any], prepared: Callable[[int], Predict], model: 
         case "time":
             return {"seconds": _times(prepared(question["windows"]), model, window, **question)}
         case "installed":
-            return {"bytes": installed()}
+            return {"bytes": installed(engine)}
     raise NumjazError(f"nobody answers {question!r:.80}")
 
 
@@ -99,18 +100,20 @@ def _times(
     return seconds
 
 
-def installed() -> int:
-    """Bytes on disk of the packages that this process has loaded, the standard library aside."""
-    folders: set[Path] = set()
-    for module in list(sys.modules.values()):
+def installed(engine: str) -> int:
+    """Bytes on disk of the packages that an engine has loaded, the standard library aside."""
+    places: set[Path] = set()
+    for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        parts = Path(file).parts if file else ()
-        if "site-packages" in parts or "dist-packages" in parts:
-            at = next(k for k, part in enumerate(parts) if part in ("site-packages", "dist-packages"))
-            folders.add(Path(*parts[: at + 2]))
-    libraries = {folder.with_name(folder.name + ".libs") for folder in folders}
-    found = [f for folder in folders | libraries for f in ([folder] if folder.is_file() else folder.rglob("*"))]
-    return sum(file.stat().st_size for file in found if file.is_file() and "__pycache__" not in file.parts)
+        needless = name == "numjaz" and (engine == "numjaz-file" or not engine.startswith("numjaz"))  # but to ask
+        if file is not None and "." not in name and name not in sys.stdlib_module_names and not needless:
+            places.add(Path(file).parent if Path(file).stem == "__init__" else Path(file))
+    if any(place.name == "numjaz" for place in places):
+        places.add(Path(next(iter(shipped_models().values()))).parent)
+    places |= {place.with_name(f"{place.name}.libs") for place in places}
+    found = {f for place in places for f in ([place] if place.is_file() else place.rglob("*"))}
+    beside = {"__pycache__", "originals", "training"}  # compiled again anywhere; not in the wheel
+    return sum(f.stat().st_size for f in found if f.is_file() and not beside & set(f.parts))
 
 
 def _numjaz(model: Model, request: Request) -> Callable[[int], Predict]:
@@ -123,6 +126,10 @@ def _numjaz(model: Model, request: Request) -> Callable[[int], Predict]:
         return predict
 
     return prepared
+
+
+def _hdf5(model: Model, request: Request) -> Callable[[int], Predict]:
+    return _numjaz(numjaz.load(Path(request.path).with_suffix(".h5")), request)
 
 
 def _reference(model: Model, request: Request) -> Callable[[int], Predict]:
@@ -210,7 +217,7 @@ def _litert(model: Model, request: Request) -> Callable[[int], Predict]:
 
 ENGINES: dict[str, Callable[[Model, Request], Callable[[int], Predict]]] = {
     "numjaz": _numjaz,
-    "numjaz-h5": _numjaz,
+    "numjaz-h5": _hdf5,
     "numjaz-file": _file,
     "numjaz-reference": _reference,
     "onnxruntime": _onnxruntime,

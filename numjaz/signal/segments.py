@@ -18,6 +18,7 @@ BLOCK = 64  # steps whose median is one measurement of the rate
 RATE_CHANGE = 1.25  # a stretch ends where the median step changes by more than this factor
 SLOWEST = 0.5  # of the network's rate: what was recorded more slowly is left out
 AT_ONCE = 65_536  # resampled rows made at a time
+LARGEST = 1e30  # no sensor gives more; its square, and what a network makes of it, can still be held
 RATE_TOLERANCE = 0.03  # below this difference the samples are taken as they are
 
 
@@ -253,10 +254,10 @@ def _means(time: Floats, values: Floats, low: Floats, high: Floats) -> Floats:
 
 
 def _finite(piece: Piece, report: Report) -> Piece:
-    good = np.isfinite(piece.values).all(axis=1)
+    good = (np.abs(piece.values) <= LARGEST).all(axis=1)  # not of what is no number
     if good.all():
         return piece
-    report.skip("row(s) with a value that is not a finite number", int((~good).sum()))
+    report.skip("row(s) with a value that is no number, or beyond 1e30", int((~good).sum()))
     return piece._replace(time_ns=piece.time_ns[good], values=piece.values[good])
 
 

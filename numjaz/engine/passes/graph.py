@@ -9,7 +9,7 @@ import numpy as np
 
 from numjaz.layers import Array, Layer
 from numjaz.model import Model
-from numjaz.nodes import Node, source_of
+from numjaz.nodes import Node, owned_parameters, source_of
 
 Source = tuple[str, int]
 
@@ -21,6 +21,7 @@ class Graph:
         self._model, self._changed = model, False
         self.nodes = {node.name: node for node in model.nodes}
         self.arrays: dict[str, Array] = {name: a.astype(np.float64) for name, a in model.parameters.items()}
+        self._owned = {owner: list(own) for owner, own in owned_parameters(model.nodes).items()}
         self.outputs = list(model.outputs)
 
     def readers(self, name: str) -> list[Node]:
@@ -42,8 +43,13 @@ class Graph:
         return sum(other.owner == node.owner for other in self.nodes.values()) == 1
 
     def params(self, node: Node) -> dict[str, Array]:
-        start = f"{node.owner}/"
-        return {name[len(start) :]: array for name, array in self.arrays.items() if name.startswith(start)}
+        return {name: self.arrays[f"{node.owner}/{name}"] for name in self._owned[node.owner]}
+
+    def new(self, name: str) -> str:
+        """A name that no node has."""
+        while name in self.nodes:
+            name += "'"
+        return name
 
     def change(self, node: Node, layer: Layer, inputs: Iterable[Source], params: Mapping[str, Array]) -> None:
         """Another layer with arrays of its own in a node's place."""
@@ -52,6 +58,7 @@ class Graph:
             for name in self.params(node):
                 del self.arrays[f"{node.owner}/{name}"]
         self.nodes[node.name] = Node(node.name, layer, tuple(inputs))
+        self._owned[node.name] = list(params)
         self.arrays |= {f"{node.name}/{name}": array for name, array in params.items()}
 
     def insert(self, before: str, node: Node, params: Mapping[str, Array]) -> None:
@@ -63,6 +70,7 @@ class Graph:
                 found[node.name] = node
             found[name] = other
         self.nodes = found
+        self._owned[node.name] = list(params)
         self.arrays |= {f"{node.name}/{name}": array for name, array in params.items()}
 
     def remove(self, node: Node, instead: Source) -> None:

@@ -24,7 +24,7 @@ def split_separable(model: Model) -> Model:
             strides=layer.strides,
             dilation=layer.dilation,
         )
-        name = f"{node.name} depthwise"
+        name = graph.new(f"{node.name} depthwise")
         graph.insert(node.name, Node(name, depthwise, node.inputs), {"kernel": params["depthwise_kernel"]})
         pointwise = {"kernel": params["pointwise_kernel"]} | ({"bias": params["bias"]} if layer.use_bias else {})
         point = Conv1D(layer.filters, 1, activation=layer.activation, use_bias=layer.use_bias)

@@ -1,1 +1,1 @@
-"""What runs a network fast: knows NumPy and `numjaz.planning` alone, so that an exported file can hold it."""
+"""What runs a plan, and what an exported file is made of: it knows NumPy, and what knows NumPy alone."""

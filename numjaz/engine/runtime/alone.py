@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,11 +89,11 @@ class Alone:
         return off, 1e3 * float(np.median(seconds))
 
 
-def rows(lines: Iterator[str]) -> Iterator[list[float]]:
-    """Numbers of a CSV, TSV or text with spaces; lines before the first of them are a header."""
-    begun = False
+def rows(lines: Iterable[str]) -> Iterator[tuple[int, list[float]]]:
+    """Numbers of a CSV, TSV or text with spaces, and their line; lines before the first of them are a header."""
+    begun, number, line = False, 0, ""
     for number, line in enumerate(lines, start=1):
-        words = line.replace(",", " ").replace(";", " ").split()
+        words = line.removeprefix("\ufeff").replace(",", " ").replace(";", " ").split()
         try:
             found = [float(word) for word in words]
         except ValueError:
@@ -101,7 +102,9 @@ def rows(lines: Iterator[str]) -> Iterator[list[float]]:
             continue
         if found:
             begun = True
-            yield found
+            yield number, found
+    if number and not begun:
+        raise NumjazError(f"no line of {number} is numbers alone; the last one is {line.strip():.40}")
 
 
 def shown(verdict: Verdict) -> str:
@@ -114,7 +117,10 @@ def command(network: Alone, about: str, arguments: Sequence[str] | None = None) 
     """The file as a program."""
     import argparse  # here: who imports the file does not pay for it
 
-    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=about.replace("%(prog)", "% (prog)"),  # which argparse would take for its own
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "recording", nargs="?", help="CSV of ax, ay, az (and wx, wy, wz), a sample a line; - reads standard input"
     )
@@ -127,13 +133,42 @@ def command(network: Alone, about: str, arguments: Sequence[str] | None = None) 
             off, latency = network.self_test()
             sys.stdout.write(f"test case off by {off:.1f} ulp of the largest output; {latency:.2f} ms a window\n")
             return 0 if off <= ULPS else 1
-        stream = network.stream(rate_hz=args.rate, units=args.units)
-        source = sys.stdin if args.recording == "-" else open(args.recording, encoding="utf-8")  # noqa: PTH123, SIM115
-        with source:
-            for row in rows(iter(source)):
-                sys.stdout.writelines(map(shown, stream.push(row)))
-        sys.stdout.writelines(map(shown, stream.finish()))
+        return listened(network.stream(rate_hz=args.rate, units=args.units), args.recording)
+    except BrokenPipeError:  # who read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except KeyboardInterrupt:
+        return 130
+    except UnicodeDecodeError:
+        sys.stderr.write(f"{args.recording}: not text\n")
+        return 2
     except (NumjazError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+
+
+def listened(stream: Listener, recording: str) -> int:
+    """Verdicts of a file or of standard input, each at once."""
+    if recording == "-" and sys.stdin is None:
+        raise NumjazError("standard input is closed")
+    source = sys.stdin if recording == "-" else open(recording, encoding="utf-8")  # noqa: PTH123, SIM115
+    number, said = 0, 0
+    with source:
+        for number, row in rows(source):
+            try:
+                verdicts = stream.push(row)
+            except NumjazError as error:
+                raise NumjazError(f"line {number}: {error}") from None
+            said += tell(verdicts)
+    said += tell(stream.finish())
+    if not said:
+        sys.stderr.write(f"{recording}: {number} line(s), fewer samples than a window takes\n")
+    return 0
+
+
+def tell(verdicts: Sequence[Verdict]) -> int:
+    """Write verdicts where somebody may be waiting for them, and say how many."""
+    if verdicts:
+        sys.stdout.writelines(map(shown, verdicts))
+        sys.stdout.flush()
+    return len(verdicts)

@@ -16,7 +16,7 @@ from numjaz.records import Frozen, frozen
 from numjaz.signal.buffer import Rows
 from numjaz.signal.features import ACCELERATION_UNITS
 from numjaz.signal.recording import Piece, Report
-from numjaz.signal.segments import Resampled, Split, Steady
+from numjaz.signal.segments import RATE_TOLERANCE, Resampled, Split, Steady
 from numjaz.signal.windows import Cut, Cutter
 
 COVERAGE = 0.9  # of a window's samples, below which there is no verdict
@@ -59,7 +59,8 @@ class Delay(Frozen):
     hop_s : float
         A verdict comes so often.
     resampling_s : float
-        The network's rate is reached by means around each sample, which wait for the half of it that comes.
+        At most: a sample at the network's rate waits for the next one recorded and, where those come faster, for
+        the half of its own mean that is still to come.
     compute_s : float
         One window, measured here.
     """
@@ -103,12 +104,14 @@ class Listener:
         coverage: float = COVERAGE,
         gap_s: float = 1.0,
     ) -> None:
-        if units not in ACCELERATION_UNITS:
+        if not isinstance(units, str) or units not in ACCELERATION_UNITS:
             raise NumjazError(f"units {units!r:.40}: one of {', '.join(ACCELERATION_UNITS)}")
-        if not 0 <= coverage <= 1:
+        if not _number(coverage) or not 0 <= coverage <= 1:
             raise NumjazError(f"coverage is a share, from 0 to 1, not {coverage!r:.40}")
+        if not _number(gap_s) or not 0 < gap_s <= 1e9:
+            raise NumjazError(f"gap_s must be a number of seconds above 0, not {gap_s!r:.40}")
         rate = contract.rate_hz if rate_hz is None else rate_hz
-        if not isinstance(rate, (int, float)) or not 1e-3 <= rate <= 1e6:
+        if not _number(rate) or not 1e-3 <= rate <= 1e6:
             raise NumjazError(f"rate_hz must be a number from 0.001 to 10^6, not {rate_hz!r:.40}")
         if rate < contract.rate_hz / 2:
             raise NumjazError(f"{rate:g} Hz: less than half of the network's {contract.rate_hz:g} Hz")
@@ -120,7 +123,7 @@ class Listener:
 
     def reset(self) -> None:
         """Forget all samples: the next one is the first."""
-        self.report = Report()
+        self.report, self._over = Report(), False
         self._pushed = 0
         self._origin: int | None = None
         self._split = Split(gap_s=self.gap_s, report=self.report)
@@ -147,11 +150,16 @@ class Listener:
         NumjazError
             For samples of another shape.
         """
-        values = np.atleast_2d(np.asarray(samples, np.float64))
+        if self._over:
+            raise NumjazError("this stream is over: reset() begins another")
+        try:
+            values = np.atleast_2d(np.asarray(samples, np.float64))
+        except (ValueError, TypeError):
+            raise NumjazError(f"samples must be numbers, {self._channels} each") from None
+        if not values.size:
+            return []
         if values.ndim != 2 or values.shape[1] != self._channels:
             raise NumjazError(f"samples have shape {values.shape}; {self._channels} numbers each are expected")
-        if not len(values):
-            return []
         if self._factor != 1.0:
             values = values.copy()
             values[:, :3] *= self._factor
@@ -160,6 +168,7 @@ class Listener:
 
     def finish(self) -> list[Verdict]:
         """The verdicts that waited for more samples; the stream is over, `reset` begins another."""
+        self._over = True
         return [v for steady in self._resampled.finish() for v in self._of(steady)]
 
     @property
@@ -173,11 +182,12 @@ class Listener:
             started = time.perf_counter()
             self.predict(x)
             seconds.append(time.perf_counter() - started)
-        faster = self.rate_hz > contract.rate_hz * 1.03
+        near = abs(self.rate_hz / contract.rate_hz - 1) <= RATE_TOLERANCE
+        half = 0.5 / contract.rate_hz if self.rate_hz > contract.rate_hz else 0.0
         return Delay(
             contract.window / contract.rate_hz,
             contract.hop / contract.rate_hz,
-            0.5 / contract.rate_hz if faster else 0.0,
+            0.0 if near else half + 1 / self.rate_hz,
             float(np.median(seconds)),
         )
 
@@ -197,7 +207,9 @@ class Listener:
         for part in self._split.push(piece):
             if self._origin is None:
                 self._origin = int(part.time_ns[0])
-            if part.begins:
+            if part.begins:  # what the stretch before still holds is judged by its own times
+                for steady in self._resampled.finish():
+                    yield from self._of(steady)
                 self._times.drop(len(self._times))
             self._times.add(part.time_ns)
             for steady in self._resampled.push(Steady(part, self.rate_hz)):
@@ -208,8 +220,10 @@ class Listener:
         if cut is not None:
             for k in range(len(cut.x)):
                 yield self._judged(cut, k)
-            # Nothing before the next window's first sample is asked for again.
-            ahead = int(cut.first_ns[-1]) + round((self.contract.hop - 1) * 1e9 / self.contract.rate_hz)
+            # Nothing before the next window is asked for again. Its first sample is a hop further, at the pace of
+            # this window's, which may not be the network's to the last digit.
+            pace = (int(cut.last_ns[-1]) - int(cut.first_ns[-1])) / max(self.contract.window - 1, 1)
+            ahead = int(cut.first_ns[-1]) + int((self.contract.hop - 1) * pace)
             self._times.drop(int(np.searchsorted(self._times.view, ahead)))
 
     def _judged(self, cut: Cut, k: int) -> Verdict:
@@ -229,3 +243,7 @@ class Listener:
         a, b = np.searchsorted(self._times.view, (first, last + 1))
         expected = math.floor((last - first) * self.rate_hz / 1e9 + 1e-6) + 1
         return min(1.0, int(b - a) / expected)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

@@ -76,6 +76,8 @@ class Program:
         for form in forms:
             for value in form.reads:
                 self._readers.setdefault(value.name, []).append(form)
+        self._owned: dict[int, dict[str, str]] = {}
+        self._taken = {value.name for value in (*inputs, *(value for form in forms for value in form.makes))}
         self._places: dict[str, Place] = {}
         self._buffers: dict[str, Buffer] = {}
         for value in inputs:
@@ -132,7 +134,7 @@ class Program:
             return
         maker, here = self._maker.get(value.name), self._made_in(value)
         if maker is not None and maker.viewed and value is maker.makes[0]:
-            self._places[value.name] = Place(f"{maker.name}:steps")
+            self._places[value.name] = Place(self._own(maker, "steps"))
             return
         before, behind = self._beyond(value)
         if self._passes(value):
@@ -184,7 +186,7 @@ class Program:
         steps = max(section.done(what, j) - section.done(what, j - 1) for j in range(section.count))
         for name, shape in form.scratch(self.layout, steps, plain=self._plain(form.makes[0])).items():
             last = self._last(form.makes[0]) if form.viewed and name == "state" else number
-            self._buffers[f"{form.name}:{name}"] = Buffer(shape, number, last)
+            self._buffers[self._own(form, name)] = Buffer(shape, number, last)
 
     def _plain(self, value: Value) -> bool:
         """Whether a product can be written where the value stands: of one window, where it lies in one piece."""
@@ -203,12 +205,23 @@ class Program:
         for section in self.sections:
             for form in section.forms:
                 if form.viewed:
-                    memory[f"{form.name}:steps"] = form.provided(self._lent(form, memory))
+                    memory[self._own(form, "steps")] = form.provided(self._lent(form, memory))
         return memory
 
     def _lent(self, form: Form, memory: Mapping[str, Array]) -> dict[str, Array]:
-        start = f"{form.name}:"
-        return {name[len(start) :]: array for name, array in memory.items() if name.startswith(start)}
+        own = self._owned.get(id(form), {})
+        return {part: memory[name] for part, name in own.items() if name in memory}
+
+    def _own(self, form: Form, part: str) -> str:
+        """What a form's own array is called, which no value is."""
+        own = self._owned.setdefault(id(form), {})
+        if part not in own:
+            name = f"{form.name}:{part}"
+            while name in self._taken:
+                name += "'"
+            self._taken.add(name)
+            own[part] = name
+        return own[part]
 
     def _view(self, value: Value, stretch: int, a: int, b: int, *, whole: bool = False) -> Array:
         """A value from moment ``a`` to ``b`` while a stretch is computed; ``whole`` with what lies beside it."""

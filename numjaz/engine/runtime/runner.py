@@ -53,12 +53,16 @@ class Runner:
 
         What an interrupted run left behind does not matter to the next: each begins from its inputs.
         """
-        if not self._lock.acquire(blocking=False):
-            raise BusyError
-        try:
+        with self.held():
             return self._run(given)
-        finally:
-            self._lock.release()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep others out, or raise `BusyError`; two that ask in the same moment go one after the other."""
+        if self._lock.locked():
+            raise BusyError
+        with self._lock:  # of itself: an interrupt between taking it and a try would leave it taken
+            yield
 
     def _run(self, given: Mapping[str, Array]) -> dict[str, Array] | None:
         layout, calls = self.layout, self.program.calls
