@@ -17,8 +17,8 @@ class Rows:
     >>> for k in range(5):
     ...     rows.add(np.array([k]))
     >>> rows.drop(3)
-    >>> rows.view
-    array([3, 4])
+    >>> rows.view.tolist()
+    [3, 4]
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
