@@ -196,3 +196,18 @@ def test_passes_may_be_named_by_any_iterable() -> None:
     model = numjaz.jazbat()
     one, other = (numjaz.compile(model, 1, without=names) for names in (["normalization"], iter(["normalization"])))
     assert one.explain().splitlines()[0] == other.explain().splitlines()[0]
+
+
+def test_a_few_windows_go_one_after_the_other() -> None:
+    model, x = numjaz.jazbat(), np.random.default_rng(0).normal(size=(4, 256, 1)).astype(np.float32)
+    one = np.concatenate([model.predict(x[k : k + 1]) for k in range(4)])
+    np.testing.assert_array_equal(model.predict(x), one)
+
+
+def test_what_a_refused_block_leaves_behind_is_not_read() -> None:
+    plan, x = numjaz.compile(numjaz.jazbat(), 16), np.zeros((16, 256, 1), np.float32)
+    expected = plan.predict(x[:3])
+    x[:, 5] = np.nan
+    with pytest.raises(numjaz.NumjazError, match="not finite at axis 0"):
+        plan.predict(x)
+    np.testing.assert_array_equal(plan.predict(np.zeros((3, 256, 1), np.float32)), expected)
