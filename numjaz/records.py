@@ -105,7 +105,7 @@ def frozen(kind: Kind) -> Kind:
 
 
 def _made(kind: Kind) -> Kind:
-    dataclass(init=False, repr=False, eq=False, match_args=False)(kind)
+    dataclass(init=False, repr=False, eq=False)(kind)
     kind.FIELDS = fields(kind)
     return kind
 

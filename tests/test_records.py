@@ -84,6 +84,12 @@ def test_copies_are_equal(made: Callable[[Layer], Layer]) -> None:
     assert made(LSTM(3, return_state=True)) == LSTM(3, return_state=True)
 
 
+def test_patterns_match_by_position() -> None:
+    match Conv1D(4, 3):
+        case Conv1D(filters, size):
+            assert (filters, size) == (4, 3)
+
+
 def test_records_are_themselves() -> None:
     point = Point(1)
     point.y = 4
