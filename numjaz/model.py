@@ -207,13 +207,19 @@ class Model:
         }
         return Model(self.nodes, **{**same, **changes})
 
+    @property
+    def window(self) -> int:
+        """Samples in a window where none are asked for: what the inputs fix, else the contract's number, else 256."""
+        axes = [size for node in self.nodes if isinstance(node.layer, Input) for size in node.layer.axes]
+        fixed = axes[0] if axes and None not in axes else None
+        return fixed or (self.contract.window if self.contract else WINDOW)
+
     def shapes(self, window: int | None = None) -> dict[str, Shape]:
         """Every output's shape without the batch axis, for windows of so many samples.
 
-        The samples take the place of free lengths; without them, the contract's window or 256 does.
+        The samples take the place of free lengths; without them, `window` does.
         """
-        time = window if window is not None else self.contract.window if self.contract else WINDOW
-        made = output_shapes(self.nodes, time)
+        made = output_shapes(self.nodes, window if window is not None else self.window)
         return {output_key(name, k): shape for name, shapes in made.items() for k, shape in enumerate(shapes)}
 
     def summary(self, window: int | None = None) -> str:

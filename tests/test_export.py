@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -160,7 +161,9 @@ def test_the_program_says_where_no_window_was_whole(tmp_path: Path) -> None:
         assert ended.stderr == f"-: {number} line(s), fewer samples than a window takes\n"
 
 
-def test_the_program_tells_each_verdict_at_once_and_ends_with_its_reader(tmp_path: Path) -> None:
+@contextlib.contextmanager
+def listening(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """An exported program that was given a first window and awaits more."""
     main(["export", *written(NETWORKS["watch-1d"], tmp_path)])
     with subprocess.Popen(
         [sys.executable, str(tmp_path / "network.py"), "-"],
@@ -168,6 +171,11 @@ def test_the_program_tells_each_verdict_at_once_and_ends_with_its_reader(tmp_pat
     ) as live:  # fmt: skip
         live.stdin.write("0,0,9.81\n" * 260)
         live.stdin.flush()
+        yield live
+
+
+def test_the_program_tells_each_verdict_at_once_and_ends_with_its_reader(tmp_path: Path) -> None:
+    with listening(tmp_path) as live:
         assert live.stdout.readline().split()[:2] == ["0.00", "12.75"]  # while more is awaited
         live.stdout.close()
         with contextlib.suppress(BrokenPipeError):
@@ -178,13 +186,7 @@ def test_the_program_tells_each_verdict_at_once_and_ends_with_its_reader(tmp_pat
 
 
 def test_an_interrupted_program_ends_without_a_word(tmp_path: Path) -> None:
-    main(["export", *written(NETWORKS["watch-1d"], tmp_path)])
-    with subprocess.Popen(
-        [sys.executable, str(tmp_path / "network.py"), "-"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as live:  # fmt: skip
-        live.stdin.write("0,0,9.81\n" * 260)
-        live.stdin.flush()
+    with listening(tmp_path) as live:
         live.stdout.readline()
         live.send_signal(signal.SIGINT)
         assert live.wait(timeout=60) == 130

@@ -173,5 +173,6 @@ def test_wrong_chunks() -> None:
         model.step(network([GRU(4), GRU(4)]).start(), np.zeros((1, 2, 4), np.float32))
     with pytest.raises(numjaz.NumjazError, match=r"x holds 1e.300, which float32 cannot"):
         model.step(model.start(), np.full((1, 2, 4), 1e300))
-    with pytest.raises(numjaz.NumjazError, match="float32 or float64"):
-        model.start(dtype=int)
+    for dtype in (int, None, "float23"):
+        with pytest.raises(numjaz.NumjazError, match="float32 or float64"):
+            model.start(dtype=dtype)

@@ -11,7 +11,6 @@ import numpy as np
 
 from numjaz.engine import compile as compiled
 from numjaz.model import Model
-from numjaz.nodes import WINDOW
 
 RUNS = 5  # whose medians are told
 LEAST_S = 0.3  # that a run takes
@@ -44,7 +43,7 @@ class Device:
 
 def measure(model: Model, window: int | None = None) -> Device:
     """Time a network's plans, for one window and for many."""
-    length = window or (model.contract.window if model.contract else WINDOW)
+    length = window or model.window
     one, many = compiled(model, 1), compiled(model)
     latency = _medians(one, model, length, 1)
     rate = _medians(many, model, length, many.batch)

@@ -18,7 +18,6 @@ from numjaz.frameworks.prepare import prepare
 from numjaz.frameworks.timed import ENGINES
 from numjaz.layers import Array
 from numjaz.model import Model
-from numjaz.nodes import WINDOW
 
 BATCHES = (16, 64, 256)  # beside one window; the best of them is the throughput
 AGREE = 1e-4  # of a probability: engines that differ by more compute something else
@@ -133,7 +132,7 @@ def benchmark(
     if strange:
         raise NumjazError(f"an interpreter is given for {strange[0]!r:.40}, which is not timed: {', '.join(names)} are")
     where = {name: (pythons or {}).get(name, sys.executable) for name in names}
-    length = window or (model.contract.window if model.contract else WINDOW)
+    length = window or model.window
     with tempfile.TemporaryDirectory() as given:
         folder = Path(given)
         features = model.nodes[0].layer.features  # type: ignore[attr-defined]

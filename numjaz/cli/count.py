@@ -19,7 +19,6 @@ from numjaz.cli.output import check_page, json_line, write_page
 from numjaz.errors import NumjazError
 from numjaz.layers import Input, Operations
 from numjaz.model import Model
-from numjaz.nodes import WINDOW
 from numjaz.plot import draw
 from numjaz.report import page
 
@@ -121,13 +120,10 @@ def execute(args: argparse.Namespace) -> int:
 
 def _window(model: Model, asked: int | None) -> int:
     """How many samples a window has: what is asked for, the network's own number, or 256."""
-    axes = [size for node in model.nodes if isinstance(node.layer, Input) for size in node.layer.axes]
-    fixed = axes[0] if axes and None not in axes else None
-    if fixed is not None and asked not in (None, fixed):
-        raise NumjazError(f"--window {asked}: the network's own length is fixed, {fixed} samples")
-    if asked is not None:
-        return asked
-    return fixed if fixed is not None else model.contract.window if model.contract else WINDOW
+    free = any(None in node.layer.axes for node in model.nodes if isinstance(node.layer, Input))
+    if not free and asked not in (None, model.window):
+        raise NumjazError(f"--window {asked}: the network's own length is fixed, {model.window} samples")
+    return model.window if asked is None else asked
 
 
 def _everything(model: Model, counted: Count, window: int, batch: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from numjaz.engine.runtime.activations import IN_PLACE, Activated, Activation
-from numjaz.engine.runtime.forms import MERGES, Affine, Copy, Flat, Form, Join, Merge, Value
+from numjaz.engine.runtime.forms import MERGES, Affine, Copy, Flat, Form, Join, Merge, Value, unused
 from numjaz.engine.runtime.layout import Single
 from numjaz.engine.runtime.pools import GlobalPool, Pool
 from numjaz.engine.runtime.products import Depthwise, Product
@@ -131,9 +131,7 @@ class _Builder:
     def _copied(self, value: Value, how: str) -> Value:
         """The same in memory of its own, once for each way."""
         if (value.name, how) not in self.copies:
-            name = f"{value.name} {how}"
-            while name in self.taken:
-                name += "'"
+            name = unused(f"{value.name} {how}", self.taken)
             self.taken.add(name)
             self.copies[value.name, how] = Value(name, value.time, value.channels)
             self.forms.append(Copy(name, (value,), (self.copies[value.name, how],)))

@@ -25,7 +25,7 @@ from numjaz.engine.runtime.reference import Reference
 from numjaz.errors import NumjazError
 from numjaz.layers import Array, Input
 from numjaz.model import Model
-from numjaz.nodes import WINDOW, output_shapes, source_of
+from numjaz.nodes import output_shapes, source_of
 
 MODULES = (
     "errors.py",
@@ -123,7 +123,7 @@ def _length(model: Model, window: int | None) -> int:
     fixed = layer.axes[0]
     if window is not None and (window < 1 or fixed not in (None, window)):
         raise NumjazError(f"a window cannot be {window} samples" + (f": the network takes {fixed}" if fixed else ""))
-    return window or fixed or (model.contract.window if model.contract else WINDOW)
+    return window or model.window
 
 
 def _about(model: Model, window: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from numjaz.engine.plan import asked_batch, asked_dtype
 from numjaz.errors import NumjazError
 from numjaz.layers import Array, GlobalAveragePooling1D, GlobalMaxPooling1D, Input, Recurrent
 from numjaz.model import Model
@@ -26,11 +27,7 @@ class State(NamedTuple):
 
 def start(model: Model, batch: int = 1, dtype: Any = np.float32) -> State:
     """The state before the first sample; see `Model.start`."""
-    kind = np.dtype(dtype)
-    if kind not in (np.float32, np.float64):
-        raise NumjazError(f"dtype {kind}: a state is float32 or float64")
-    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-        raise NumjazError(f"batch must be a whole number, 1 or more, not {batch!r:.60}")
+    kind, batch = asked_dtype(dtype), asked_batch(batch)
     shapes = output_shapes(model.nodes, LENGTHS[0])
     kept: dict[str, Kept] = {}
     for node in model.nodes:
@@ -46,7 +43,7 @@ def step(model: Model, state: State, chunk: Array | Mapping[str, Array]) -> tupl
     """What the next samples give, and the state after them; see `Model.step`."""
     if state.nodes != model.nodes:
         raise NumjazError("this state is another network's: begin with start()")
-    given = model.cast(model.checked(chunk), state.dtype)
+    given = model.cast(model.checked(chunk, finite=False), state.dtype)
     if len({x.shape[:2] for x in given.values()}) > 1 or len(next(iter(given.values()))) != state.batch:
         found = ", ".join(str(x.shape) for x in given.values())
         raise NumjazError(f"a chunk is {state.batch} sequences of as many samples for every input, not {found}")

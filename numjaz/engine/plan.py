@@ -15,7 +15,7 @@ from numjaz.engine.runtime.runner import BusyError, Runner
 from numjaz.errors import NumjazError
 from numjaz.layers import Array, Input
 from numjaz.model import Model
-from numjaz.nodes import WINDOW, output_shapes, source_of
+from numjaz.nodes import output_shapes, source_of
 from numjaz.planning import Tensor
 
 WIDTH = 64  # windows at once, where nobody says how many: more gain nothing, and need more memory
@@ -43,7 +43,7 @@ class Plan:
         self.model, self.batch, self.dtype, self.exact = model, batch, dtype, exact
         self._rewritten = model if exact else rewritten(model, without)
         self._runners: dict[int, Runner] = {}
-        self._window = model.contract.window if model.contract else WINDOW
+        self._window = model.window
         self._free = [
             (node.name, axis)
             for node in model.nodes
@@ -110,6 +110,8 @@ class Plan:
 
     def _fits(self, window: int) -> bool:
         """Whether every node makes something of windows of this length; its reference says why not."""
+        if window in self._runners:  # every call of `predict` asks
+            return True
         try:
             made = output_shapes(self.model.nodes, window)
         except NumjazError:
@@ -181,20 +183,31 @@ def compile(
     >>> plan.predict(np.zeros((1, 256, 1), dtype=np.float32)).shape
     (1, 6)
     """
-    try:
-        kind = np.dtype(dtype) if dtype is not None else None
-    except TypeError:
-        kind = None
-    if kind is None or kind not in (np.float32, np.float64):
-        raise NumjazError(f"dtype {dtype!r:.60}: a plan computes in float32 or float64")
-    if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
-        raise NumjazError(f"batch must be a whole number, 1 or more, not {batch!r:.60}")
+    kind, batch = asked_dtype(dtype), None if batch is None else asked_batch(batch)
     without = tuple(without)
     unknown = sorted(set(without) - set(PASSES))
     if unknown:
         raise NumjazError(f"no pass is named {unknown[0]!r:.60}; there are {', '.join(PASSES)}")
     width = WIDTH if batch is None else 1 if batch == 1 else min(-(-batch // LANES) * LANES, WIDTH)
     return Plan(model, width, kind, exact=exact, without=without)
+
+
+def asked_dtype(dtype: Any) -> np.dtype[Any]:
+    """What to compute in; `NumjazError` for anything but float32 and float64."""
+    try:
+        kind: np.dtype[Any] | None = np.dtype(dtype) if dtype is not None else None
+    except TypeError:
+        kind = None
+    if kind is None or kind not in (np.float32, np.float64):
+        raise NumjazError(f"dtype {dtype!r:.60}: a network computes in float32 or float64")
+    return kind
+
+
+def asked_batch(batch: Any) -> int:
+    """How many windows at once; `NumjazError` for anything but a positive whole number."""
+    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+        raise NumjazError(f"batch must be a whole number, 1 or more, not {batch!r:.60}")
+    return batch
 
 
 def plan_for(model: Model, kept: dict[Any, Plan], windows: int, dtype: np.dtype[Any]) -> Plan:

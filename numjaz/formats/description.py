@@ -24,7 +24,7 @@ from numjaz.layers import (
     layer_from_config,
 )
 from numjaz.model import Golden, Model
-from numjaz.nodes import LENGTHS, WINDOW, Node, output_shapes, owned_parameters
+from numjaz.nodes import LENGTHS, Node, output_shapes, owned_parameters
 
 MAX_GOLDEN = 1 << 20  # bytes of a golden case's input, and of its output
 MADE_GOLDEN = 1 << 17  # of one that numjaz makes
@@ -90,7 +90,7 @@ def golden_of(model: Model) -> Golden:
     if model.golden is not None:
         return model.golden
     layers = {node.name: node.layer for node in model.nodes if isinstance(node.layer, Input)}
-    time = model.contract.window if model.contract else WINDOW
+    time = model.window
     widest = max(math.prod(layer.shape(1)) for layer in layers.values())
     if 8 * widest > MAX_GOLDEN:
         raise NumjazError(f"a test case of one window takes {8 * widest:,} bytes; at most {MAX_GOLDEN:,} are read")

@@ -45,12 +45,6 @@ class Graph:
     def params(self, node: Node) -> dict[str, Array]:
         return {name: self.arrays[f"{node.owner}/{name}"] for name in self._owned[node.owner]}
 
-    def new(self, name: str) -> str:
-        """A name that no node has."""
-        while name in self.nodes:
-            name += "'"
-        return name
-
     def change(self, node: Node, layer: Layer, inputs: Iterable[Source], params: Mapping[str, Array]) -> None:
         """Another layer with arrays of its own in a node's place."""
         self._changed = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numjaz.engine.passes.graph import Graph
+from numjaz.engine.runtime.forms import unused
 from numjaz.layers import Conv1D, DepthwiseConv1D, SeparableConv1D
 from numjaz.model import Model
 from numjaz.nodes import Node
@@ -24,7 +25,7 @@ def split_separable(model: Model) -> Model:
             strides=layer.strides,
             dilation=layer.dilation,
         )
-        name = graph.new(f"{node.name} depthwise")
+        name = unused(f"{node.name} depthwise", graph.nodes)
         graph.insert(node.name, Node(name, depthwise, node.inputs), {"kernel": params["depthwise_kernel"]})
         pointwise = {"kernel": params["pointwise_kernel"]} | ({"bias": params["bias"]} if layer.use_bias else {})
         point = Conv1D(layer.filters, 1, activation=layer.activation, use_bias=layer.use_bias)

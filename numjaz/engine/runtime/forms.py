@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -99,6 +99,13 @@ def moved(x: Array, y: Array) -> Iterator[Call]:
     """A copy, where the two are not the same memory."""
     if x.ctypes.data != y.ctypes.data or x.strides != y.strides:
         yield np.copyto, (y, x)
+
+
+def unused(name: str, taken: Container[str]) -> str:
+    """The name, or the nearest to it that is not taken: what the engine names must not meet what the network does."""
+    while name in taken:
+        name += "'"
+    return name
 
 
 def front(memory: Array, shape: tuple[int, ...]) -> Array:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numjaz.engine.runtime.forms import Form, Value
+from numjaz.engine.runtime.forms import Form, Value, unused
 from numjaz.engine.runtime.layout import ALIGNMENT, Array, Call, Single, aligned
 from numjaz.engine.runtime.sections import Section, sections
 from numjaz.planning import Arena, Tensor, arena
@@ -216,11 +216,8 @@ class Program:
         """What a form's own array is called, which no value is."""
         own = self._owned.setdefault(id(form), {})
         if part not in own:
-            name = f"{form.name}:{part}"
-            while name in self._taken:
-                name += "'"
-            self._taken.add(name)
-            own[part] = name
+            own[part] = unused(f"{form.name}:{part}", self._taken)
+            self._taken.add(own[part])
         return own[part]
 
     def _view(self, value: Value, stretch: int, a: int, b: int, *, whole: bool = False) -> Array:
