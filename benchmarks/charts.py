@@ -1,4 +1,4 @@
-"""Draw benchmarks/results into docs/figures: python benchmarks/charts.py."""
+"""Put benchmarks/results into docs/figures and the tables of docs/engine.md: python benchmarks/charts.py."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Any
 from matplotlib import style
 from matplotlib.figure import Figure
 
+from numjaz.doors.output import whole
 from numjaz.plot import MACS, PARAMETERS, STYLE
 
 HERE = Path(__file__).parent
-FIGURES = HERE.parent / "docs" / "figures"
+PAGE = HERE.parent / "docs" / "engine.md"
+FIGURES = PAGE.parent / "figures"
 WIDTH = 7.2  # inches
 
 
@@ -73,7 +75,57 @@ def plain(value: float, at: int) -> str:
     return f"{value:,g}"
 
 
+def beside_rivals() -> list[list[str]]:
+    """Jazbat-Net on each engine."""
+    return [
+        [
+            each["name"],
+            _range(each["latency_ms"], *each["latency_ms_spread"]),
+            _range(*each["latency_ratio"]),
+            f"{each['windows_per_s']:,.0f} at {each['best_batch']}",
+            _range(*each["throughput_ratio"]),
+            _range(*each["start_ratio"]) if each["start_ratio"] else "",
+            f"{each['peak_rss_mb']:.0f}" if each["peak_rss_mb"] else "",
+            f"{each['installed_mb']:.0f}",
+        ]
+        for each in read("rivals")["engines"]
+    ]
+
+
+def of_every_network() -> list[list[str]]:
+    """Each network here beside its reference, torch and ONNX Runtime."""
+    rows = []
+    for name, found in read("networks").items():
+        own, *others = found["engines"]
+        rows.append(
+            [
+                name,
+                f"{own['latency_ms']:.2f}",
+                *(f"{other['latency_ratio'][0]:.2f}" for other in others),
+                f"{own['windows_per_s']:,.0f}",
+                *(f"{other['throughput_ratio'][0]:.2f}" for other in others),
+            ]
+        )
+    return rows
+
+
+def _range(middle: float, least: float, most: float) -> str:
+    return f"{middle:.2f} [{least:.2f}, {most:.2f}]"
+
+
+def put(text: str, begins: str, rows: list[list[str]]) -> str:
+    """The page with other rows in the table whose header begins so."""
+    before, header, rest = text.partition(f"\n| {begins} |")
+    titles, alignment, *_ = (header + rest).lstrip("\n").split("\n")
+    lines = [titles, alignment, *("| " + " | ".join(row) + " |" for row in rows)]
+    return "\n".join((before, *lines, rest[rest.index("\n\n") + 1 :]))
+
+
 if __name__ == "__main__":
+    page = put(PAGE.read_text(), "engine", beside_rivals())
+    page = put(page, "network", of_every_network())
+    with whole(PAGE) as beside:
+        beside.write_text(page)
     FIGURES.mkdir(exist_ok=True)
     for name, draw in {"engines": engines, "costs": costs}.items():
         with style.context(["default", STYLE]):
