@@ -203,7 +203,7 @@ def asked_dtype(dtype: Any) -> np.dtype[Any]:
     return kind
 
 
-def asked_batch(batch: Any) -> int:
+def asked_batch(batch: object) -> int:
     """How many windows at once; `NumjazError` for anything but a positive whole number."""
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
         raise NumjazError(f"batch must be a whole number, 1 or more, not {batch!r:.60}")
