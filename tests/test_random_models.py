@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from random_models import KINDS, PATIENT, cases, models
 
 import numjaz
+from numjaz.compare.divergence import compare
+from numjaz.compare.runs import run_model
 from numjaz.layers import Bidirectional, TimeDistributed
 from numjaz.layers.base import Layer
 
@@ -87,5 +90,25 @@ def test_a_layer_that_is_asked_for_is_there(kind: type[Layer]) -> None:
     def holds(data: st.DataObject) -> None:
         model = data.draw(models(kind))
         assert any(type(node.layer) is kind for node in model.nodes)
+
+    holds()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_what_is_wrong_in_any_layer_is_looked_into(kind: type[Layer]) -> None:
+    """Every list of known faults is gone through, whatever the layer's options are."""
+
+    @settings(max_examples=max(settings().max_examples // 12, 1), suppress_health_check=PATIENT)
+    @given(cases(kind, np.float32))
+    def holds(case: tuple[numjaz.Model, Any]) -> None:
+        model, x = case
+        run = run_model(model, x if isinstance(x, dict) else {model.inputs[0]: x})
+        name = next((n.name for n in model.nodes if isinstance(n.layer, kind) and n.name in run.outputs), None)
+        if name is None:
+            return
+        noise = np.random.default_rng(0).normal(size=run.outputs[name].shape)
+        off = (run.outputs[name] * (1 + 0.1 * noise) + 0.1 * noise).astype(np.float32)
+        found = compare(model, replace(run, outputs={**run.outputs, name: off}))
+        assert found.agree is not None
 
     holds()

@@ -16,6 +16,7 @@ from numjaz.compare.faults.held import held_faults
 from numjaz.compare.faults.recurrences import direction_faults
 from numjaz.compare.faults.scaled import scaled_inputs
 from numjaz.compare.judging import Judge, made_by
+from numjaz.errors import NumjazError
 from numjaz.layers import Array, Bidirectional, Recurrent
 
 EXACT = 1e-12  # of the largest number: what differs by less does not differ
@@ -125,7 +126,11 @@ def _solved(site: Site, singles: tuple[Edit, ...], solve: Callable[[Site], Itera
     """A known fault, and one of a size that the recording tells."""
     for one in singles:
         if one.within and not one.rare:
-            for other in solve(site._replace(layer=one.layer, params=one.params)):
+            try:
+                others = list(solve(site._replace(layer=one.layer, params=one.params)))
+            except NumjazError:  # samples too few for it, say
+                continue
+            for other in others:
                 if other.kind != one.kind and _is_other(site, other):
                     yield one.and_then(other)
 

@@ -62,7 +62,7 @@ def _padded(site: Site, span: int) -> Iterator[Edit]:
             yield Edit(cause, fix, "padding", replace(layer, padding=padding), site.params)
     if layer.padding != "same" or site.inputs[0].ndim != 3 or isinstance(layer, MaxPooling1D):
         return
-    strides = layer._strides if pooling else layer.strides
+    strides = layer.stride if pooling else layer.strides
     own = zeros_around(site.inputs[0].shape[1], span, strides, "same")
     half, odd = span // 2, (span - 1) // 2
     asked = {
@@ -136,6 +136,6 @@ def pooling_faults(site: Site) -> Iterator[Edit]:
         )
         return
     yield from _padded(site, layer.pool_size)
-    if layer._strides != 1:
-        fix = f"use strides={layer._strides}"
+    if layer.stride != 1:
+        fix = f"use strides={layer.stride}"
         yield Edit("strides ignored", fix, "strides", replace(layer, strides=1), {})
