@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ from numjaz.engine.exporting import export
 
 ROOT = Path(numjaz.__file__).parent.parent
 NAME = "jazbat-watch-1d-activity"
-MIB = 64  # of memory that a process may have had; NumPy alone has 25
+# Of memory that a process may have had; NumPy alone has 25. An emulator keeps what it translates, too.
+MIB = 160 if "NUMJAZ_EMULATED" in os.environ else 64
 
 # What no program on such a device may do: write, or look for a home.
 GUARD = """

@@ -90,9 +90,9 @@ def _cast(array: Array, dtype: str) -> Array:
         return array
     if dtype == "float16":
         return array.astype(np.float16).astype(array.dtype)
-    bits = array.astype(np.float32).view(np.uint32)
+    bits = array.astype(np.float32).reshape(-1).view(np.uint32)  # one number alone has other rules in NumPy 1.24
     kept = ((bits.astype(np.uint64) + 0x7FFF + ((bits >> 16) & 1)) >> 16 << 16).astype(np.uint32)  # to even
-    return kept.view(np.float32).astype(array.dtype)
+    return kept.view(np.float32).astype(array.dtype).reshape(array.shape)
 
 
 def _exchanged(site: Site) -> Iterator[Edit]:
