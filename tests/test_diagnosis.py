@@ -336,3 +336,17 @@ def test_every_difference_says_how_large_it_is() -> None:
     assert each.ulp == pytest.approx(each.relative * 2**24, rel=1)
     assert 0.2 < each.share <= 1
     assert 0 < each.expected < each.bound
+
+
+def test_both_directions_from_states_that_are_given() -> None:
+    states = [Node(f"s{k}", Input(5, ())) for k in range(2)]
+    both = Node("n1", Bidirectional(GRU(5), GRU(5)), (("n0", 0), ("s0", 0), ("s1", 0)))
+    nodes = [Node("n0", Input(3, (20,))), *states, both]
+    rng = np.random.default_rng(0)
+    arrays = {name: rng.standard_normal(p.shape).astype(np.float32) * 0.5 for name, p in parameter_table(nodes).items()}
+    model = Model(nodes, arrays)
+    other = moved(gates, *(name for name in arrays), model=model)
+    for there in (other, recorded(other, model)):
+        found = compare(model, there)
+        assert found.node == "n1"
+        assert found.cause == "gate order rzh, not zrh"

@@ -27,20 +27,21 @@ def halves(site: Site, layer: Bidirectional) -> Iterator[tuple[str, str, Arrays]
 
 def sides(site: Site, layer: Bidirectional) -> dict[str, tuple[Site, dict[str, Array]]]:
     """Each direction as a site of its own, with the other's arrays; the backward one reads and writes in its order."""
-    (x,), (y,) = site.inputs, site.recorded
+    (x, *begun), (y,) = site.inputs, site.recorded
+    states = layer.forward_layer.STATES if begun else 0
     ahead, back = y[..., : layer.forward_layer.units], y[..., layer.forward_layer.units :]
     back = back[:, ::-1] if layer.backward_layer.return_sequences else back
     arrays = {side: dict(under(site.params, side)) for side in ("forward", "backward")}
     sides = {}
     for side, cell, read, made in (
-        ("forward", layer.forward_layer, x, ahead),
-        ("backward", layer.backward_layer, x[:, ::-1], back),
+        ("forward", layer.forward_layer, (x, *begun[:states]), ahead),
+        ("backward", layer.backward_layer, (x[:, ::-1], *begun[states:]), back),
     ):
         others = {owner: under(held, side) for owner, held in site.others.items()}
         theirs = None
         if site.theirs and isinstance(site.theirs[0], Bidirectional):
             theirs = getattr(site.theirs[0], f"{side}_layer"), under(site.theirs[1], side)
-        one = Site(cell, arrays[side], (read,), (made,), outer=site.outer, others=others, theirs=theirs)
+        one = Site(cell, arrays[side], read, (made,), outer=site.outer, others=others, theirs=theirs)
         sides[side] = one, arrays["backward" if side == "forward" else "forward"]
     return sides
 
