@@ -208,11 +208,15 @@ class Model:
         return Model(self.nodes, **{**same, **changes})
 
     @property
+    def fixed_window(self) -> int | None:
+        """Samples in a window where the inputs allow no others; None where a length is free, or there is none."""
+        axes = [size for node in self.nodes if isinstance(node.layer, Input) for size in node.layer.axes]
+        return axes[0] if axes and None not in axes else None
+
+    @property
     def window(self) -> int:
         """Samples in a window where none are asked for: what the inputs fix, else the contract's number, else 256."""
-        axes = [size for node in self.nodes if isinstance(node.layer, Input) for size in node.layer.axes]
-        fixed = axes[0] if axes and None not in axes else None
-        return fixed or (self.contract.window if self.contract else WINDOW)
+        return self.fixed_window or (self.contract.window if self.contract else WINDOW)
 
     def shapes(self, window: int | None = None) -> dict[str, Shape]:
         """Every output's shape without the batch axis, for windows of so many samples.

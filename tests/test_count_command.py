@@ -17,7 +17,7 @@ from numjaz.audit import DEFINITIONS, FORMS
 from numjaz.audit.memory import ORDERED
 from numjaz.cli import main
 from numjaz.cli.options import parsed_architecture
-from numjaz.layers import Add, Conv1D, Input
+from numjaz.layers import Add, Conv1D, Dense, Input
 from numjaz.nodes import parameter_table
 
 Capture = pytest.CaptureFixture[str]
@@ -347,3 +347,13 @@ def test_a_network_of_one_length(tmp_path: Path, capsys: Capture) -> None:
     assert "in 1 window of 100 samples" in printed(capsys, str(tmp_path / "m.npz"))
     assert main(["count", str(tmp_path / "m.npz"), "--window", "300"]) == 2
     assert "--window 300: the network's own length is fixed, 100 samples" in capsys.readouterr().err
+
+
+def test_a_network_of_vectors_has_no_length_to_keep(tmp_path: Path, capsys: Capture) -> None:
+    nodes = [Node("x", Input(3, ())), Node("y", Dense(2), (("x", 0),))]
+    numjaz.Model(nodes, initial_parameters(parameter_table(nodes), 0)).save(tmp_path / "vectors.npz")
+    counted = []
+    for window in ([], ["--window", "100"]):
+        assert main(["count", str(tmp_path / "vectors.npz"), "--json", *window]) == 0
+        counted.append(json.loads(capsys.readouterr().out)["macs"])
+    assert counted == [6, 6]

@@ -17,7 +17,7 @@ from numjaz.cli import count_views as views
 from numjaz.cli.options import add_file_options, load_file
 from numjaz.cli.output import check_page, json_line, write_page
 from numjaz.errors import NumjazError
-from numjaz.layers import Input, Operations
+from numjaz.layers import Operations
 from numjaz.model import Model
 from numjaz.plot import draw
 from numjaz.report import page
@@ -120,9 +120,8 @@ def execute(args: argparse.Namespace) -> int:
 
 def _window(model: Model, asked: int | None) -> int:
     """How many samples a window has: what is asked for, the network's own number, or 256."""
-    free = any(None in node.layer.axes for node in model.nodes if isinstance(node.layer, Input))
-    if not free and asked not in (None, model.window):
-        raise NumjazError(f"--window {asked}: the network's own length is fixed, {model.window} samples")
+    if model.fixed_window is not None and asked not in (None, model.fixed_window):
+        raise NumjazError(f"--window {asked}: the network's own length is fixed, {model.fixed_window} samples")
     return model.window if asked is None else asked
 
 

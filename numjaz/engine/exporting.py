@@ -120,7 +120,7 @@ def _length(model: Model, window: int | None) -> int:
     layer = next(node.layer for node in model.nodes if node.name == model.inputs[0])
     if not isinstance(layer, Input) or len(layer.axes) != 1:
         raise NumjazError("an exported file holds a network that takes windows (N, T, F)")
-    fixed = layer.axes[0]
+    fixed = model.fixed_window
     if window is not None and (window < 1 or fixed not in (None, window)):
         raise NumjazError(f"a window cannot be {window} samples" + (f": the network takes {fixed}" if fixed else ""))
     return window or model.window
