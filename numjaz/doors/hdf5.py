@@ -8,13 +8,12 @@ plain storage and plain numbers pass, and nothing is walked: callers ask for the
 from __future__ import annotations
 
 import math
-import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from types import SimpleNamespace, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HEAP = b"GCOL\1\0\0\0"
+READ = 1 << 20  # bytes at a time, in search of heaps
 MAX_NAMES = 100_000  # children of a group, entries of an attribute
 MAX_TEXT = 16 << 20  # bytes of an attribute's text
 MAX_CHUNK = 16 << 20  # bytes of one unpacked chunk of a compressed dataset
@@ -204,10 +204,10 @@ class Hdf5:
         if self._heaps_checked:
             return
         if self._content is not None:
-            _check_heaps(self._content, self.path)
+            _check_heaps(BytesIO(self._content), self.bytes, self.path)
         else:
-            with open_regular(self.path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                _check_heaps(content, self.path)
+            with open_regular(self.path) as file:
+                _check_heaps(file, self.bytes, self.path)
         self._heaps_checked = True
 
     def _find(self, place: str) -> Any:
@@ -281,26 +281,42 @@ class Table:
             return np.asarray(self._held[rows])
 
 
-def _check_heaps(content: bytes | mmap.mmap, path: str) -> None:
+def _check_heaps(file: IO[bytes], length: int, path: str) -> None:
     """Walk the global heaps: on some damaged ones the HDF5 library never ends.
 
     A heap is ``GCOL``, its version, its size, then objects, each an index and a size; index 0 is the
-    free rest.
+    free rest. The file is read, not mapped: a page that was looked at through a map counts as memory
+    of this process, and a recording may be larger than that.
     """
-    at = content.find(HEAP)
+    at = _next_heap(file, 0)
     while at >= 0:
-        size = int.from_bytes(content[at + 8 : at + 16], "little")
+        file.seek(at)
+        size = int.from_bytes(file.read(16)[8:], "little")
         end, place = at + size, at + 16
-        if size < 4096 or end > len(content):
+        if size < 4096 or end > length:
             raise NumjazError(f"{path}: damaged or cut short (a heap of {size:,} bytes)")
         while end - place >= 16:
-            free = content[place : place + 2] == b"\0\0"
-            held = int.from_bytes(content[place + 8 : place + 16], "little")
-            step = held if free else 16 + -(-held // 8) * 8
+            file.seek(place)
+            head = file.read(16)
+            held = int.from_bytes(head[8:], "little")
+            step = held if head[:2] == b"\0\0" else 16 + -(-held // 8) * 8
             if step < 16 or place + step > end:
                 raise NumjazError(f"{path}: damaged or cut short (an object of {step:,} bytes in a heap)")
             place += step
-        at = content.find(HEAP, end)
+        at = _next_heap(file, end)
+
+
+def _next_heap(file: IO[bytes], at: int) -> int:
+    """Where the next heap begins, from ``at`` on; -1 where there is none."""
+    file.seek(at)
+    kept = b""  # the end of what was read before: a heap's first bytes may lie across
+    while block := file.read(READ):
+        block = kept + block
+        if (found := block.find(HEAP)) >= 0:
+            return at + found
+        kept = block[-len(HEAP) + 1 :]
+        at += len(block) - len(kept)
+    return -1
 
 
 def _declared(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
