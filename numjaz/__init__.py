@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numjaz.errors import NumjazError, NumjazWarning
     from numjaz.formats import load
     from numjaz.formats.registry import register
+    from numjaz.learn.judging import evaluate
     from numjaz.model import Golden, Model
     from numjaz.nodes import Node
     from numjaz.signal import Batch, Recording, read_recording, simulate_gait, windows
@@ -31,6 +32,7 @@ _ROOMS = {
     "errors": ("NumjazError", "NumjazWarning"),
     "formats": ("load",),
     "formats.registry": ("register",),
+    "learn.judging": ("evaluate",),
     "model": ("Golden", "Model"),
     "nodes": ("Node",),
     "signal": ("Batch", "Recording", "read_recording", "simulate_gait", "windows"),
@@ -55,6 +57,7 @@ __all__ = [
     "compare",
     "compile",
     "count",
+    "evaluate",
     "frameworks",
     "jazbat",
     "load",
