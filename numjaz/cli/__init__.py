@@ -12,11 +12,11 @@ import warnings
 from pathlib import Path
 from typing import Any, NoReturn
 
-from numjaz.cli import audit, bench, check, convert, count, export, info, models, run, score
+from numjaz.cli import audit, bench, check, convert, count, export, info, models, run, score, train
 from numjaz.cli.output import note
 from numjaz.errors import NumjazError, NumjazWarning, printable
 
-COMMANDS = (run, score, models, info, count, audit, check, convert, export, bench)
+COMMANDS = (run, score, train, models, info, count, audit, check, convert, export, bench)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
             warnings.simplefilter("always", NumjazWarning)
             warnings.showwarning = _show_warning  # type: ignore[assignment]
             args = _parser().parse_args(argv)
+            args.command = list(sys.argv[1:] if argv is None else argv)
             code = int(args.execute(args))
             sys.stdout.flush()
             return code

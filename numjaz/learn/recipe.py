@@ -9,12 +9,13 @@ from typing import Any
 
 from numjaz.errors import NumjazError
 from numjaz.learn.augmentation import Augmentation
+from numjaz.learn.sampling import SAMPLINGS
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "optimizer": ("adam", "sgd"),
     "form": ("keras", "torch"),
     "schedule": ("constant", "cosine", "linear"),
-    "sampling": ("each", "class", "person", "both"),
+    "sampling": SAMPLINGS,
     "weights": ("none", "balanced"),
     "dtype": ("float32", "float64"),
 }

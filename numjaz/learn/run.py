@@ -42,6 +42,8 @@ class Run:
     ) -> None:
         self._model, self._recipe, self._windows, self._labels = model, recipe, windows, labels
         self._people, self._validation = people, validation
+        self._whose = np.zeros(len(labels)) if people is None else people  # nobody's are one person's
+        recipe.augmentation.check(windows.shape[2])
         self._trainer = Trainer(model, recipe, windows.shape[1])
         self._steps = -(-len(labels) // recipe.batch)
         self._weights = balanced(labels, len_classes(model)) if recipe.weights == "balanced" else None
@@ -75,9 +77,7 @@ class Run:
         begun, written, before = time.monotonic(), time.monotonic(), self._seconds
         while not self._done:
             epoch = len(self._epochs)
-            rows = order(
-                self._labels, self._people, sampling=self._recipe.sampling, seed=self._recipe.seed, epoch=epoch
-            )
+            rows = order(self._labels, self._whose, sampling=self._recipe.sampling, seed=self._recipe.seed, epoch=epoch)
             while self._step < self._steps:
                 self._one(epoch, rows)
                 self._seconds = before + time.monotonic() - begun

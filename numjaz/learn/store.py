@@ -34,6 +34,8 @@ class Store:
     ----------
     shape : tuple of int
         (N, T, F).
+    contract : Contract
+        What the windows were cut by.
     classes : tuple of str
         The activities that ``labels`` count from 0.
     people : tuple of str
@@ -48,6 +50,7 @@ class Store:
         runs, contract = read.runs.view, read.contract
         if contract is None or not len(runs):
             raise NumjazError("no window of an activity that is asked for; the recordings must state activities")
+        self.contract = contract
         self.classes = tuple(classes) if classes is not None else tuple(sorted(read.activities))
         self.people, self.left_out, self._sources = tuple(read.people), read.left_out, tuple(read.sources)
         self._samples, self._times, self._runs = read.samples, read.times, runs

@@ -92,6 +92,8 @@ def fit(
     people = None if groups is None else np.asarray(groups, dtype=str)
     if people is not None and len(people) != len(known):
         raise NumjazError(f"{len(people):,} groups for {len(known):,} windows")
+    if people is None and recipe.sampling in ("person", "both"):
+        raise NumjazError(f"recipe: sampling {recipe.sampling!r} needs groups: whose window each is")
     run = Run(model, recipe, windows, known, people, judged)
     path = None if checkpoint is None else Path(checkpoint)
     if resume and path is not None and path.exists():

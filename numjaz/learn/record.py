@@ -1,0 +1,198 @@
+"""What a training was, in one file beside the weights, and in words on a card."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from numjaz.contract import MAGNITUDES
+from numjaz.errors import NumjazError
+from numjaz.learn.augmentation import Augmentation
+from numjaz.learn.history import History
+from numjaz.learn.judging import Judged
+from numjaz.learn.recipe import Recipe
+from numjaz.learn.store import Store
+from numjaz.model import Model
+from numjaz.report import markdown
+
+FORMAT = "numjaz training 1"
+
+
+def weights_sha256(model: Model) -> str:
+    """The hash of a network's arrays, names and shapes: two networks of one hash have the same bits."""
+    digest = hashlib.sha256()
+    for name, array in sorted(model.parameters.items()):
+        digest.update(f"{name} {array.shape} {array.dtype.str}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def hashes(paths: Sequence[str | Path]) -> dict[str, str]:
+    """The SHA-256 of each file by its name; `NumjazError` where one cannot be read."""
+    made = {}
+    for path in map(Path, paths):
+        try:
+            with path.open("rb") as file:
+                made[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise NumjazError(f"{path}: cannot be read ({error.strerror})") from None
+    return made
+
+
+def record_of(
+    model: Model,
+    store: Store,
+    recipe: Recipe,
+    history: History,
+    *,
+    command: Sequence[str],
+    recordings: Mapping[str, str],
+    people: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    """A training as plain values: enough to do it again.
+
+    Parameters
+    ----------
+    model : Model
+        What it gave.
+    store : Store
+        All windows.
+    recipe, history
+        How, and how it went.
+    command : sequence of str
+        What `numjaz` was called with.
+    recordings : mapping of str to str
+        Each recording's name and SHA-256.
+    people : mapping of str to sequence of str
+        Who was trained on, who was for validation, who was kept apart.
+    """
+    from numjaz import __version__
+
+    return {
+        "format": FORMAT,
+        "command": list(command),
+        "recordings": dict(recordings),
+        "windows": store.shape[0],
+        "windows_sha256": store.sha256,
+        "classes": list(model.classes or ()),
+        "people": {kind: list(names) for kind, names in people.items()},
+        "recipe": recipe.plain(),
+        **history.plain(),
+        "weights_sha256": weights_sha256(model),
+        "versions": {"numjaz": __version__, "numpy": np.__version__, "python": platform.python_version()},
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def card(name: str, model: Model, record: Mapping[str, Any], judged: Judged | None, reproduce: str) -> str:
+    """A trained network's card, in Markdown: what it takes, what it was trained on, how well it does, on whom."""
+    lines = [f"# {name}", ""]
+    if model.provenance.get("title"):
+        lines += [f"{model.provenance['title']}.", ""]
+    if judged is not None:
+        accuracy, f1 = (judged.figure(each) for each in ("accuracy", "macro_f1"))
+        lines += [
+            f"On {len(judged.people)} people not trained on: **accuracy {_interval(*accuracy)}, macro-F1",
+            f"{_interval(*f1)}, of {len(judged):,} windows. Intervals: 95 %, bootstrap over people.",
+            "",
+        ]
+    else:
+        lines += ["Not judged: nobody was kept apart.", ""]
+    lines += [*_input(model), *_training(model, record)]
+    if judged is not None:
+        lines += ["## Figures on the people kept apart", "", f"Reproduce: `{reproduce}`", "", *_figures(judged)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return f"{value:.3f}** [{low:.3f}, {high:.3f}]"
+
+
+def _input(model: Model) -> list[str]:
+    contract = model.contract
+    if contract is None:
+        return []
+    fed = f"{', '.join(contract.features)} in {', '.join(dict.fromkeys(contract.units))}"
+    if contract.magnitude:
+        fed += f": {MAGNITUDES[contract.magnitude]}, g = 9.81 m/s^2".replace("|", r"\|")
+    rows = [
+        ["features", fed],
+        ["rate", f"{contract.rate_hz:g} Hz"],
+        [
+            "window, hop",
+            f"{contract.window} samples ({contract.window / contract.rate_hz:g} s), {contract.hop} samples",
+        ],
+        ["gravity", "included" if contract.gravity else "removed"],
+        ["placement", contract.placement or "not stated"],
+    ]
+    return ["## Input", "", markdown(["", ""], rows), ""]
+
+
+def _training(model: Model, record: Mapping[str, Any]) -> list[str]:
+    recipe, people = Recipe.from_plain(record["recipe"]), record["people"]
+    lines = ["## Data and training", ""]
+    data = model.provenance.get("data", {})
+    if "citation" in data:
+        lines.append(f"- Data: {data['citation']}. Licence: {data['licence']}.")
+    lines += [f"- Recording: `{name}`, SHA-256 `{digest}`." for name, digest in record["recordings"].items()]
+    for kind, what in (("trained", "Trained on"), ("validation", "Watched while training")):
+        if people.get(kind):
+            lines.append(f"- {what}: {len(people[kind])} people, {', '.join(people[kind])}.")
+    if people.get("apart"):
+        lines.append(
+            f"- Kept apart, for the figures here: {len(people['apart'])} people, {', '.join(people['apart'])}."
+        )
+    lines += [
+        f"- Recipe: {_recipe(recipe)}.",
+        f"- {record['seconds']:.0f} seconds of training; {len(record['epochs'])} epochs, the weights of epoch "
+        f"{record['kept']}.",
+        f"- Trainer: numjaz {record['versions']['numjaz']}, NumPy {record['versions']['numpy']}.",
+        f"- Weights: SHA-256 `{record['weights_sha256']}`.",
+        f"- Command: `numjaz {' '.join(record['command'])}`",
+        "",
+    ]
+    return lines
+
+
+def _recipe(recipe: Recipe) -> str:
+    plain = recipe.plain()
+    usual = Recipe().plain()
+    said = [f"{recipe.optimizer} in {recipe.form.capitalize()}'s form", f"learning rate {recipe.learning_rate:g}"]
+    said += [f"schedule {recipe.schedule}", f"batches of {recipe.batch}", f"{recipe.epochs} epochs at most"]
+    said.append(f"seed {recipe.seed}")
+    named = ("optimizer", "form", "learning_rate", "schedule", "batch", "epochs", "seed", "augmentation")
+    said += [f"{key} {value}" for key, value in plain.items() if key not in named and value != usual[key]]
+    changes = {k: v for k, v in plain["augmentation"].items() if v != getattr(Augmentation(), k)}
+    said.append(
+        "windows changed by " + ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in changes.items())
+        if changes
+        else "no augmentation"
+    )
+    return "; ".join(said)
+
+
+def _figures(judged: Judged) -> list[str]:
+    found = judged.to_dict()
+    recalls = [
+        [
+            name,
+            str(sum(row)),
+            "not recorded" if not sum(row) else f"{r['value']:.3f} [{r['interval'][0]:.3f}, {r['interval'][1]:.3f}]",
+        ]
+        for (name, r), row in zip(found["recall"].items(), found["confusion"], strict=True)
+    ]
+    persons = [
+        [who, str(p["windows"]), f"{p['accuracy']:.3f}", f"{p['macro_f1']:.3f}"]
+        for who, p in found["per_person"].items()
+    ]
+    return [
+        markdown(["class", "windows", "recall (95 % interval)"], recalls),
+        "",
+        markdown(["person", "windows", "accuracy", "macro-F1"], persons),
+        "",
+    ]
