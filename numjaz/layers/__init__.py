@@ -8,18 +8,21 @@ from typing import Any
 from numjaz.errors import NumjazError
 from numjaz.layers.activation import ELU, Activation, PReLU, ReLU, Softmax
 from numjaz.layers.attention import MultiHeadAttention
-from numjaz.layers.base import Array, Forward, Layer, Parameter, Shape
+from numjaz.layers.base import Array, Backward, Forward, Layer, Parameter, Shape
 from numjaz.layers.bidirectional import Bidirectional
-from numjaz.layers.convolution import Conv1D, DepthwiseConv1D, SeparableConv1D
+from numjaz.layers.cells import GRU, LSTM, SimpleRNN
+from numjaz.layers.convolution import Conv1D
 from numjaz.layers.dense import Dense
+from numjaz.layers.depthwise import DepthwiseConv1D, SeparableConv1D
 from numjaz.layers.functions import ACTIVATIONS
 from numjaz.layers.input import Input
 from numjaz.layers.merge import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from numjaz.layers.noise import Dropout
-from numjaz.layers.normalization import BatchNormalization, LayerNormalization, Normalization, Rescaling
+from numjaz.layers.normalization import BatchNormalization, LayerNormalization
 from numjaz.layers.operations import ELEMENTARY, Operations
 from numjaz.layers.pooling import AveragePooling1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D
-from numjaz.layers.recurrent import GRU, LSTM, Recurrent, SimpleRNN
+from numjaz.layers.recurrent import Recurrent
+from numjaz.layers.scaling import Normalization, Rescaling
 from numjaz.layers.shape import Cropping1D, Flatten, Permute, RepeatVector, Reshape, UpSampling1D, ZeroPadding1D
 from numjaz.layers.wrappers import TimeDistributed, innermost
 from numjaz.records import frozen
@@ -35,6 +38,7 @@ __all__ = [
     "Array",
     "Average",
     "AveragePooling1D",
+    "Backward",
     "BatchNormalization",
     "Bidirectional",
     "Concatenate",

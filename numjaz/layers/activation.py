@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from numjaz.errors import NumjazError
+from numjaz.layers import slopes
 from numjaz.layers.base import (
+    Array,
     Arrays,
+    Backward,
     Forward,
     Layer,
     Parameter,
@@ -20,6 +23,8 @@ from numjaz.layers.base import (
     check_number,
     check_whole,
     one,
+    only,
+    summed_to,
 )
 from numjaz.layers.functions import ACTIVATIONS, activation_operations, elu, glu, softmax
 from numjaz.layers.operations import Operations, elementary
@@ -46,7 +51,13 @@ class Activation(Layer):
         return ((*shape[:-1], shape[-1] // 2),)
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        return Forward((ACTIVATIONS.get(self.activation, glu)(one(inputs, self)),))
+        x = one(inputs, self)
+        y = ACTIVATIONS.get(self.activation, glu)(x)
+        return Forward((y,), (x, y))
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        x, y = saved
+        return Backward((slopes.DERIVATIVES.get(self.activation, slopes.glu)(x, y, only(d_outputs)),))
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         (shape,) = self.output_shapes(shapes)
@@ -74,7 +85,13 @@ class ReLU(Layer):
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         x = one(inputs, self)
         y = np.where(x >= self.threshold, x, self.negative_slope * (x - self.threshold)).astype(x.dtype)
-        return Forward((y if self.max_value is None else np.minimum(y, self.max_value),))
+        return Forward((y if self.max_value is None else np.minimum(y, self.max_value),), (x, y))
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        x, unbounded = saved
+        d = only(d_outputs)
+        d = np.where(x > self.threshold, d, self.negative_slope * d)
+        return Backward((d if self.max_value is None else d * (unbounded < self.max_value),))
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         numbers = batch * math.prod(one(shapes, self))
@@ -100,7 +117,12 @@ class PReLU(Layer):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         x = one(inputs, self)
-        return Forward((np.maximum(x, 0) + params["alpha"] * np.minimum(x, 0),))
+        return Forward((np.maximum(x, 0) + params["alpha"] * np.minimum(x, 0),), x)
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        x, d = saved, only(d_outputs)
+        d_alpha = summed_to(d * np.minimum(x, 0), params["alpha"].shape)
+        return Backward((np.where(x > 0, d, params["alpha"] * d),), {"alpha": d_alpha})
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         numbers = batch * math.prod(one(shapes, self))
@@ -120,7 +142,13 @@ class ELU(Layer):
         check_number(self, "alpha")
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        return Forward((elu(one(inputs, self), self.alpha),))
+        x = one(inputs, self)
+        y = elu(x, self.alpha)
+        return Forward((y,), (x, y))
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        x, y = saved
+        return Backward((slopes.elu(x, y, only(d_outputs), self.alpha),))
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         return activation_operations("elu", batch * math.prod(one(shapes, self)), 0)
@@ -150,7 +178,13 @@ class Softmax(Layer):
         return (one(shapes, self),)
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        return Forward((softmax(one(inputs, self), self.axis),))
+        x = one(inputs, self)
+        y = softmax(x, self.axis)
+        return Forward((y,), (x, y))
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        x, y = saved
+        return Backward((slopes.softmax(x, y, only(d_outputs), self.axis),))
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         shape = one(shapes, self)

@@ -10,6 +10,7 @@ from numjaz.errors import NumjazError
 from numjaz.layers.base import (
     Array,
     Arrays,
+    Backward,
     Forward,
     Layer,
     Parameter,
@@ -21,6 +22,7 @@ from numjaz.layers.base import (
 )
 from numjaz.layers.functions import activation_operations, softmax
 from numjaz.layers.operations import Operations, biases, elementary
+from numjaz.layers.slopes import DERIVATIVES
 from numjaz.records import frozen
 
 
@@ -94,11 +96,34 @@ class MultiHeadAttention(Layer):
             t, s = similar.shape[2:]
             similar = np.where(np.tri(t, s, dtype=bool), similar, -np.inf).astype(q.dtype)
         p = softmax(similar)
-        y = np.einsum("nhts,nshd->nthd", p, v)
-        y = np.einsum("nthd,hdo->nto", y, params["output/kernel"])
+        mixed = np.einsum("nhts,nshd->nthd", p, v)
+        y = np.einsum("nthd,hdo->nto", mixed, params["output/kernel"])
         if self.use_bias:
             y = y + params["output/bias"]
-        return Forward((y, p) if self.scores else (y,))
+        return Forward((y, p) if self.scores else (y,), (inputs, q, k, v, p, mixed))
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        inputs, q, k, v, p, mixed = saved
+        d, d_scores = (*d_outputs, None)[:2]
+        d = np.zeros((*q.shape[:2], params["output/kernel"].shape[2]), q.dtype) if d is None else d
+        d_params = {"output/kernel": np.einsum("nthd,nto->hdo", mixed, d)}
+        if self.use_bias:
+            d_params["output/bias"] = d.sum(axis=(0, 1))
+        d_mixed = np.einsum("nto,hdo->nthd", d, params["output/kernel"])
+        d_p = np.einsum("nthd,nshd->nhts", d_mixed, v)
+        if d_scores is not None:
+            d_p = d_p + d_scores
+        d_similar = DERIVATIVES["softmax"](p, p, d_p)  # 0 where p is, and so where a step is not seen
+        d_q = np.einsum("nhts,nshd->nthd", d_similar, k) / np.sqrt(np.asarray(self.key_dim, q.dtype))
+        d_k = np.einsum("nhts,nthd->nshd", d_similar, q)
+        d_v = np.einsum("nhts,nthd->nshd", p, d_mixed)
+        read = []
+        for name, x, made in (("query", inputs[0], d_q), ("value", inputs[1], d_v), ("key", inputs[-1], d_k)):
+            d_params[f"{name}/kernel"] = np.einsum("ntc,nthd->chd", x, made)
+            if self.use_bias:
+                d_params[f"{name}/bias"] = made.sum(axis=(0, 1))
+            read.append(np.einsum("nthd,chd->ntc", made, params[f"{name}/kernel"]))
+        return Backward(tuple(read) if len(inputs) == 3 else (read[0], read[1] + read[2]), d_params)
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         query, value, key = self._inputs(shapes)

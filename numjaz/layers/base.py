@@ -41,6 +41,13 @@ class Forward(NamedTuple):
     new_buffers: Mapping[str, Array] = {}
 
 
+class Backward(NamedTuple):
+    """What a backward pass gives: the loss's derivatives by the inputs, and by the arrays that training moves."""
+
+    d_inputs: tuple[Array | None, ...]
+    d_params: Mapping[str, Array] = {}
+
+
 @frozen
 class Layer(Frozen):
     """Base of all layers; a subclass is a frozen dataclass whose fields are the layer's options.
@@ -59,8 +66,16 @@ class Layer(Frozen):
         return {}
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        """The equations, in the dtype of the inputs."""
+        """The equations, in the dtype of the inputs; ``saved`` refers to what was made anyway, and costs nothing."""
         raise NotImplementedError
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        """The derivatives of a loss, for its derivatives by the outputs: those of the equations, transposed.
+
+        ``saved`` is what `forward` with the same arrays gave, in training or not. None stands for an
+        output that the loss does not depend on. Where a function has a corner, the slope is torch's.
+        """
+        raise NumjazError(f"{type(self).__name__}: states no backward pass, which training needs")
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         """What `forward` computes for so many windows of these shapes; here nothing, the values only move."""
@@ -108,6 +123,20 @@ def one(shapes: tuple[Any, ...], layer: object) -> Any:
     if len(shapes) != 1:
         raise NumjazError(f"{type(layer).__name__} takes 1 input, not {len(shapes)}")
     return shapes[0]
+
+
+def only(d_outputs: tuple[Array | None, ...]) -> Array:
+    """The derivatives by the only output of a layer that has one."""
+    (d,) = d_outputs
+    assert d is not None  # a layer whose outputs matter to nobody is not asked
+    return d
+
+
+def summed_to(d: Array, shape: tuple[int, ...]) -> Array:
+    """The derivatives by an array of this shape that was broadcast to meet d: sums over where it was repeated."""
+    d = d.sum(axis=tuple(range(d.ndim - len(shape))))
+    made: Array = d.sum(axis=tuple(at for at, n in enumerate(shape) if n < d.shape[at]), keepdims=True)
+    return made
 
 
 def sequence(shapes: tuple[Shape, ...], layer: object) -> tuple[Any, int]:

@@ -9,7 +9,19 @@ from typing import Any
 import numpy as np
 
 from numjaz.errors import NumjazError
-from numjaz.layers.base import Array, Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape, check_choice, under
+from numjaz.layers.base import (
+    Array,
+    Arrays,
+    Backward,
+    Forward,
+    Layer,
+    Parameter,
+    Parameters,
+    Rng,
+    Shape,
+    check_choice,
+    under,
+)
 from numjaz.layers.operations import Operations, elementary
 from numjaz.layers.recurrent import Recurrent
 from numjaz.records import frozen
@@ -74,11 +86,27 @@ class Bidirectional(Layer):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         (_, first, given), (_, second, others) = self._shares(inputs)
-        ahead, *states = first.forward(under(params, "forward"), given).outputs
-        back, *ends = second.forward(under(params, "backward"), (others[0][:, ::-1], *others[1:])).outputs
+        (ahead, *states), kept, _ = first.forward(under(params, "forward"), given)
+        (back, *ends), held, _ = second.forward(under(params, "backward"), (others[0][:, ::-1], *others[1:]))
         if second.return_sequences:
             back = back[:, ::-1]
-        return Forward((*self._merged(ahead, back), *states, *ends))
+        return Forward((*self._merged(ahead, back), *states, *ends), (kept, held, ahead, back))
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        kept, held, ahead, back = saved
+        states = self.forward_layer.STATES if self.forward_layer.return_state else 0
+        merged, rest = (d_outputs[:2], d_outputs[2:]) if self.merge == "none" else (d_outputs[:1], d_outputs[1:])
+        d_ahead, d_back = self._parted(merged, ahead, back)
+        if self.backward_layer.return_sequences and d_back is not None:
+            d_back = d_back[:, ::-1]
+        first = self.forward_layer.backward(under(params, "forward"), kept, (d_ahead, *rest[:states]))
+        second = self.backward_layer.backward(under(params, "backward"), held, (d_back, *rest[states:]))
+        (d_x, *given), (d_turned, *others) = first.d_inputs, second.d_inputs
+        assert d_x is not None  # as a recurrent layer gives them
+        assert d_turned is not None
+        d_params = {f"forward/{name}": d for name, d in first.d_params.items()}
+        d_params |= {f"backward/{name}": d for name, d in second.d_params.items()}
+        return Backward((d_x + d_turned[:, ::-1], *given, *others), d_params)
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         first, second = (layer.operations(given, batch).under(side) for side, layer, given in self._shares(shapes))
@@ -104,3 +132,18 @@ class Bidirectional(Layer):
             case "ave":
                 return ((ahead + back) / 2,)
         return (ahead, back)
+
+    def _parted(self, merged: tuple[Array | None, ...], ahead: Array, back: Array) -> tuple[Array | None, Array | None]:
+        """The derivatives by both sides' outputs, for those by what they were merged to."""
+        d = merged[0]
+        if self.merge == "none" or d is None:
+            return d, merged[-1]
+        match self.merge:
+            case "concat":
+                units = ahead.shape[-1]
+                return d[..., :units], d[..., units:]
+            case "mul":
+                return d * back, d * ahead
+            case "ave":
+                return d / 2, d / 2
+        return d, d

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import reduce
 from typing import Any
 
@@ -12,6 +12,7 @@ from numjaz.errors import NumjazError
 from numjaz.layers.base import (
     Array,
     Arrays,
+    Backward,
     Forward,
     Layer,
     Parameter,
@@ -22,10 +23,12 @@ from numjaz.layers.base import (
     check_count,
     check_flag,
     one,
+    only,
     sequence,
 )
 from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation
 from numjaz.layers.operations import Operations, biases, elementary
+from numjaz.layers.slopes import DERIVATIVES
 from numjaz.records import frozen
 
 PADDINGS = ("same", "valid", "causal")
@@ -58,8 +61,8 @@ def reach_of(span: int, strides: int, padding: str) -> tuple[int, int]:
     return ((span - 1) // 2, span - 1 - max(span - strides, 0) // 2)
 
 
-class _Convolution(Layer):
-    """What the three convolutions share: how a kernel walks over time. Each states these options itself."""
+class Convolution(Layer):
+    """What all convolutions share: how a kernel walks over time. Each states these options itself."""
 
     kernel_size: int
     padding: str
@@ -101,15 +104,23 @@ class _Convolution(Layer):
         if any(around):
             before, behind = (np.zeros((x.shape[0], n, x.shape[2]), x.dtype) for n in around)
             x = np.concatenate((before, x, behind), axis=1)
+        for there in self._places(steps):
+            yield x[:, there]
+
+    def _places(self, steps: int) -> Iterator[slice]:
+        """For each tap, where in the padded x the samples stand that it meets."""
         for k in range(self.kernel_size):
             first = k * self.dilation
-            yield x[:, first : first + (steps - 1) * self.strides + 1 : self.strides]
+            yield slice(first, first + (steps - 1) * self.strides + 1, self.strides)
 
-    def _depthwise(self, x: Array, kernel: Array) -> Array:
-        """Each channel on its own: (N, T, C), (k, C, M) -> (N, T, C M)."""
-        pairs = zip(self._taps(x), kernel, strict=True)
-        y: Array = reduce(np.add, (np.einsum("ntc,cm->ntcm", tap, w) for tap, w in pairs))
-        return y.reshape(*y.shape[:2], -1)
+    def _put_back(self, d_taps: Iterable[Array], x: Array) -> Array:
+        """The derivatives by x, for those by what each tap met: `_taps` transposed."""
+        steps = self._time(x.shape[1])
+        before, behind = zeros_around(x.shape[1], self.span, self.strides, self.padding)
+        d = np.zeros((x.shape[0], before + x.shape[1] + behind, x.shape[2]), x.dtype)
+        for there, d_tap in zip(self._places(steps), d_taps, strict=True):
+            d[:, there] += d_tap
+        return d[:, before : before + x.shape[1]]
 
     def _walked(self, numbers: Any, matrix: str, macs: Any) -> Operations:
         """A kernel's walk that makes so many numbers: its taps' products, and their sum."""
@@ -119,14 +130,21 @@ class _Convolution(Layer):
         made = activation_operations(self.activation, steps * channels, steps)
         return biases(self.use_bias, steps * channels) + made
 
-    def _ended(self, y: Array, params: Parameters) -> Forward:
+    def _ended(self, a: Array, params: Parameters, x: Array) -> Forward:
         if self.use_bias:
-            y = y + params["bias"]
-        return Forward((ACTIVATIONS[self.activation](y),))
+            a = a + params["bias"]
+        y = ACTIVATIONS[self.activation](a)
+        return Forward((y,), (x, a, y))
+
+    def _before_ending(self, saved: Any, d_outputs: tuple[Array | None, ...]) -> tuple[Array, dict[str, Array]]:
+        """The derivatives by what the kernels made, and by the bias."""
+        _, a, y = saved
+        d = DERIVATIVES[self.activation](a, y, only(d_outputs))
+        return d, {"bias": d.sum(axis=(0, 1))} if self.use_bias else {}
 
 
 @frozen
-class Conv1D(_Convolution):
+class Conv1D(Convolution):
     """y[t] = activation(sum over k of x[s t + d k - left] W[k] + b).
 
     W is (kernel_size, C / groups, filters), s the strides, d the dilation. ``padding``: ``same`` puts
@@ -161,8 +179,19 @@ class Conv1D(_Convolution):
         return kernel | ({"bias": Parameter((self.filters,), initial="zeros")} if self.use_bias else {})
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        pairs = zip(self._taps(one(inputs, self)), params["kernel"], strict=True)
-        return self._ended(reduce(np.add, (self._product(tap, w) for tap, w in pairs)), params)
+        x = one(inputs, self)
+        pairs = zip(self._taps(x), params["kernel"], strict=True)
+        return self._ended(reduce(np.add, (self._product(tap, w) for tap, w in pairs)), params, x)
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        x, (d, d_params) = saved[0], self._before_ending(saved, d_outputs)
+        d = self._grouped(d)  # (G, N T, filters/G)
+        kernels = [self._grouped(w) for w in params["kernel"]]  # (G, C/G, filters/G) each
+        d_kernels = [self._grouped(tap).swapaxes(1, 2) @ d for tap in self._taps(x)]
+        d_params["kernel"] = np.stack(d_kernels).swapaxes(1, 2).reshape(params["kernel"].shape)
+        steps = (len(x), self._time(x.shape[1]), x.shape[2])
+        d_taps = ((d @ w.swapaxes(1, 2)).swapaxes(0, 1).reshape(steps) for w in kernels)
+        return Backward((self._put_back(d_taps, x),), d_params)
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         time, channels = sequence(shapes, self)
@@ -179,84 +208,6 @@ class Conv1D(_Convolution):
         y: Array = np.einsum("ntgc,cgf->ntgf", x, w)
         return y.reshape(*x.shape[:2], self.filters)
 
-
-@frozen
-class DepthwiseConv1D(_Convolution):
-    """A convolution of each channel on its own, ``depth_multiplier`` (M) outputs a channel.
-
-    ``kernel`` is (kernel_size, C, M); output channel c M + m comes from channel c.
-    """
-
-    kernel_size: int
-    depth_multiplier: int = 1
-    padding: str = "valid"
-    activation: str = "linear"
-    use_bias: bool = True
-    strides: int = 1
-    dilation: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_count(self, "depth_multiplier")
-
-    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        time, channels = sequence(shapes, self)
-        return ((self._time(time), channels * self.depth_multiplier),)
-
-    def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
-        _, channels = sequence(shapes, self)
-        kernel = {"kernel": Parameter((self.kernel_size, channels, self.depth_multiplier))}
-        bias = {"bias": Parameter((channels * self.depth_multiplier,), initial="zeros")}
-        return kernel | (bias if self.use_bias else {})
-
-    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        return self._ended(self._depthwise(one(inputs, self), params["kernel"]), params)
-
-    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
-        time, channels = sequence(shapes, self)
-        steps, wide = batch * self._time(time), channels * self.depth_multiplier
-        return self._walked(steps * wide, "kernel", steps * self.kernel_size * wide) + self._ending(steps, wide)
-
-
-@frozen
-class SeparableConv1D(_Convolution):
-    """A depthwise convolution, then one matrix at every step (Chollet 2017).
-
-    ``depthwise_kernel`` is (kernel_size, C, M), ``pointwise_kernel`` (1, C M, filters).
-    """
-
-    filters: int
-    kernel_size: int
-    depth_multiplier: int = 1
-    padding: str = "valid"
-    activation: str = "linear"
-    use_bias: bool = True
-    strides: int = 1
-    dilation: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_count(self, "filters", "depth_multiplier")
-
-    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        time, _ = sequence(shapes, self)
-        return ((self._time(time), self.filters),)
-
-    def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
-        _, channels = sequence(shapes, self)
-        kernels = {
-            "depthwise_kernel": Parameter((self.kernel_size, channels, self.depth_multiplier)),
-            "pointwise_kernel": Parameter((1, channels * self.depth_multiplier, self.filters)),
-        }
-        return kernels | ({"bias": Parameter((self.filters,), initial="zeros")} if self.use_bias else {})
-
-    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        y = self._depthwise(one(inputs, self), params["depthwise_kernel"])
-        return self._ended(y @ params["pointwise_kernel"][0], params)
-
-    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
-        time, channels = sequence(shapes, self)
-        steps, wide = batch * self._time(time), channels * self.depth_multiplier
-        depthwise = self._walked(steps * wide, "depthwise_kernel", steps * self.kernel_size * wide)
-        pointwise = Operations({"pointwise_kernel": steps * wide * self.filters})
-        return depthwise + pointwise + self._ending(steps, self.filters)
+    def _grouped(self, x: Array) -> Array:
+        """Each group's rows: (…, G c) -> (G, …, c), what stands before the channels in one axis."""
+        return x.reshape(-1, self.groups, x.shape[-1] // self.groups).swapaxes(0, 1)

@@ -5,9 +5,24 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from numjaz.layers.base import Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape, check_count, check_flag, one
+from numjaz.layers.base import (
+    Array,
+    Arrays,
+    Backward,
+    Forward,
+    Layer,
+    Parameter,
+    Parameters,
+    Rng,
+    Shape,
+    check_count,
+    check_flag,
+    one,
+    only,
+)
 from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation
 from numjaz.layers.operations import Operations, biases
+from numjaz.layers.slopes import DERIVATIVES
 from numjaz.records import frozen
 
 
@@ -32,10 +47,21 @@ class Dense(Layer):
         return kernel | ({"bias": Parameter((self.units,), initial="zeros")} if self.use_bias else {})
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        y = one(inputs, self) @ params["kernel"]  # (N, …, C) -> (N, …, units)
+        x = one(inputs, self)
+        a = x @ params["kernel"]  # (N, …, C) -> (N, …, units)
         if self.use_bias:
-            y = y + params["bias"]
-        return Forward((ACTIVATIONS[self.activation](y),))
+            a = a + params["bias"]
+        y = ACTIVATIONS[self.activation](a)
+        return Forward((y,), (x, a, y))
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        x, a, y = saved
+        d = DERIVATIVES[self.activation](a, y, only(d_outputs))
+        rows = d.reshape(-1, self.units)  # (N …, units)
+        d_params = {"kernel": x.reshape(-1, x.shape[-1]).T @ rows}
+        if self.use_bias:
+            d_params["bias"] = rows.sum(axis=0)
+        return Backward((d @ params["kernel"].T,), d_params)
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         *rows, channels = one(shapes, self)

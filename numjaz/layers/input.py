@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numjaz.errors import NumjazError
-from numjaz.layers.base import Arrays, Forward, Layer, Parameters, Rng, Shape, check_count
+from numjaz.layers.base import Array, Arrays, Backward, Forward, Layer, Parameters, Rng, Shape, check_count
 from numjaz.records import frozen
 
 
@@ -37,3 +37,6 @@ class Input(Layer):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         return Forward(inputs)
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        return Backward(d_outputs)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import reduce
+from itertools import accumulate
 from typing import Any, ClassVar
 
 import numpy as np
 
 from numjaz.errors import NumjazError
-from numjaz.layers.base import Array, Arrays, Forward, Layer, Parameters, Rng, Shape
+from numjaz.layers.base import Array, Arrays, Backward, Forward, Layer, Parameters, Rng, Shape, only, summed_to
 from numjaz.layers.operations import Operations, elementary
 from numjaz.records import frozen
 
@@ -35,10 +36,23 @@ class _Merge(Layer):
         return wide[0] if wide else 1
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        return Forward((self._joined(self._levelled(inputs)),), inputs)
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        levelled = self._levelled(saved)
+        parted = self._parted(levelled, only(d_outputs))
+        pairs = zip(parted, levelled, saved, strict=True)
+        return Backward(tuple(summed_to(d, level.shape).reshape(x.shape) for d, level, x in pairs))
+
+    def _levelled(self, inputs: Arrays) -> list[Array]:
         rank = max(x.ndim for x in inputs)
-        return Forward((self._joined([x.reshape(len(x), *(1,) * (rank - x.ndim), *x.shape[1:]) for x in inputs]),))
+        return [x.reshape(len(x), *(1,) * (rank - x.ndim), *x.shape[1:]) for x in inputs]
 
     def _joined(self, inputs: list[Array]) -> Array:
+        raise NotImplementedError
+
+    def _parted(self, inputs: list[Array], d: Array) -> list[Array]:
+        """The derivatives by each input, as if each had the output's shape."""
         raise NotImplementedError
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
@@ -54,6 +68,9 @@ class Add(_Merge):
     def _joined(self, inputs: list[Array]) -> Array:
         return reduce(np.add, inputs)
 
+    def _parted(self, inputs: list[Array], d: Array) -> list[Array]:
+        return [d] * len(inputs)
+
 
 class Subtract(_Merge):
     """y = the first input minus the second."""
@@ -66,6 +83,9 @@ class Subtract(_Merge):
     def _joined(self, inputs: list[Array]) -> Array:
         return inputs[0] - inputs[1]
 
+    def _parted(self, inputs: list[Array], d: Array) -> list[Array]:
+        return [d, -d]
+
 
 class Multiply(_Merge):
     """y = the product of two or more inputs, element by element."""
@@ -75,12 +95,18 @@ class Multiply(_Merge):
     def _joined(self, inputs: list[Array]) -> Array:
         return reduce(np.multiply, inputs)
 
+    def _parted(self, inputs: list[Array], d: Array) -> list[Array]:
+        return [reduce(np.multiply, inputs[:k] + inputs[k + 1 :], d) for k in range(len(inputs))]
+
 
 class Average(_Merge):
     """y = the mean of two or more inputs."""
 
     def _joined(self, inputs: list[Array]) -> Array:
         return reduce(np.add, inputs) / len(inputs)
+
+    def _parted(self, inputs: list[Array], d: Array) -> list[Array]:
+        return [d / len(inputs)] * len(inputs)
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         (shape,) = self.output_shapes(shapes)
@@ -95,6 +121,9 @@ class Maximum(_Merge):
     def _joined(self, inputs: list[Array]) -> Array:
         return reduce(np.maximum, inputs)
 
+    def _parted(self, inputs: list[Array], d: Array) -> list[Array]:
+        return _chosen(np.maximum, inputs, d)
+
 
 class Minimum(_Merge):
     """y = the smallest of two or more inputs, element by element."""
@@ -103,6 +132,19 @@ class Minimum(_Merge):
 
     def _joined(self, inputs: list[Array]) -> Array:
         return reduce(np.minimum, inputs)
+
+    def _parted(self, inputs: list[Array], d: Array) -> list[Array]:
+        return _chosen(np.minimum, inputs, d)
+
+
+def _chosen(choose: np.ufunc, inputs: list[Array], d: Array) -> list[Array]:
+    """The derivatives by inputs of which one is chosen after the other; of two that are equal each has half."""
+    before, parted = list(accumulate(inputs, choose)), []
+    for x, chosen in zip(inputs[:0:-1], before[-2::-1], strict=True):  # the last input first
+        share = np.where(x == chosen, 0.5, choose(x, chosen) == x).astype(d.dtype)
+        parted.append(d * share)
+        d = d * (1 - share)
+    return [d, *parted[::-1]]
 
 
 @frozen
@@ -133,4 +175,8 @@ class Concatenate(Layer):
         return ((*shapes[0][:at], joined, *shapes[0][at + 1 :]),)
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        return Forward((np.concatenate(inputs, axis=self.axis),))
+        return Forward((np.concatenate(inputs, axis=self.axis),), [x.shape[self.axis] for x in inputs])
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        ends = np.cumsum(saved)[:-1]
+        return Backward(tuple(np.split(only(d_outputs), ends, axis=self.axis)))

@@ -1,9 +1,9 @@
-"""Normalization: by stored statistics, by a sample's own, by constants."""
+"""Normalization by statistics of what is computed: a batch's, a sample's own."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from numjaz.errors import NumjazError
 from numjaz.layers.base import (
     Array,
     Arrays,
+    Backward,
     Forward,
     Layer,
     Parameter,
@@ -21,14 +22,22 @@ from numjaz.layers.base import (
     check_number,
     check_whole,
     one,
+    only,
 )
 from numjaz.layers.operations import Operations, elementary
 from numjaz.records import frozen
 
-Constant = float | tuple[float, ...]  # one number, or one a channel
+
+class Batch(NamedTuple):
+    """What batch normalization saves: its input and, in training, that centred, and the batch's statistics."""
+
+    x: Array
+    centred: Array | None = None
+    variance: Array | None = None  # the mean square, by channels: (C,)
+    mean: Array | None = None  # (C,)
 
 
-def _kept(axes: tuple[int, ...], shape: Shape, layer: Layer) -> tuple[int, ...]:
+def kept_axes(axes: tuple[int, ...], shape: Shape, layer: Layer) -> tuple[int, ...]:
     """Where axes stand in a shape without the batch, from the first; -1 is the last."""
     rank = len(shape) + 1
     if any(not -rank < axis < rank for axis in axes):
@@ -36,17 +45,31 @@ def _kept(axes: tuple[int, ...], shape: Shape, layer: Layer) -> tuple[int, ...]:
     return tuple(sorted({axis % rank - 1 for axis in axes}))
 
 
-def _stretched(array: Array, kept: tuple[int, ...], shape: Shape) -> Array:
+def stretched(array: Array, kept: tuple[int, ...], shape: Shape) -> Array:
     """Statistics of some axes, shaped to meet an input of this shape."""
     return array.reshape([n if at in kept else 1 for at, n in enumerate(shape)])
+
+
+def _collected(d: Array, kept: tuple[int, ...]) -> Array:
+    """The derivatives by an array that was stretched so: sums over the other axes."""
+    made: Array = d.sum(axis=tuple(at for at in range(d.ndim) if at - 1 not in kept))
+    return made
+
+
+def _through_statistics(d: Array, y: Array, deviation: Array, over: tuple[int, ...]) -> Array:
+    """The derivatives by x of y = (x - mean) / deviation, both statistics x's own over some axes."""
+    means = (v.mean(axis=over, keepdims=True) for v in (d, d * y))
+    made: Array = (d - next(means) - y * next(means)) / deviation
+    return made
 
 
 @frozen
 class BatchNormalization(Layer):
     """y = (x - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta, channel by channel.
 
-    ``momentum`` is Keras's: the share of the old statistic that a training step keeps. ``axis`` is the
-    one with statistics of its own, the batch being axis 0.
+    In training mean and variance are the batch's own, the variance its mean square, and the moving ones
+    go towards them (Ioffe and Szegedy 2015). ``momentum`` is Keras's: the share of the old statistic that
+    a training step keeps. ``axis`` is the one with statistics of its own, the batch being axis 0.
     """
 
     OVERWRITES = True
@@ -71,7 +94,7 @@ class BatchNormalization(Layer):
 
     def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
         shape = one(shapes, self)
-        (at,) = _kept((self.axis,), shape, self)
+        (at,) = kept_axes((self.axis,), shape, self)
         held = (shape[at],)
         return {
             **({"gamma": Parameter(held, initial="ones")} if self.scale else {}),
@@ -81,23 +104,62 @@ class BatchNormalization(Layer):
         }
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        if training:
-            raise NumjazError(
-                "BatchNormalization: batch statistics are part of training, which this version does not do"
-            )
         x = one(inputs, self)
-        kept = _kept((self.axis,), x.shape[1:], self)
-        p = {name: _stretched(array, kept, x.shape[1:]) for name, array in params.items()}
-        y = (x - p["moving_mean"]) / np.sqrt(p["moving_variance"] + self.epsilon)
+        kept = kept_axes((self.axis,), x.shape[1:], self)
+        p = {name: stretched(array, kept, x.shape[1:]) for name, array in params.items()}
+        saved, moved = Batch(x), {}
+        if training:
+            over = tuple(at for at in range(x.ndim) if at - 1 not in kept)
+            mean = x.mean(axis=over, keepdims=True)
+            centred = x - mean
+            variance = (centred * centred).mean(axis=over, keepdims=True)
+            saved = Batch(x, centred, variance.reshape(-1), mean.reshape(-1))
+            moved = self.moved(params, saved)
+        else:
+            centred, variance = x - p["moving_mean"], p["moving_variance"]
+        y = centred / np.sqrt(variance + self.epsilon)
         if self.scale:
             y = y * p["gamma"]
         if self.center:
             y = y + p["beta"]
-        return Forward((y,))
+        return Forward((y,), saved, moved)
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        x, centred, variance, _ = saved
+        d = only(d_outputs)
+        kept = kept_axes((self.axis,), x.shape[1:], self)
+        p = {name: stretched(array, kept, x.shape[1:]) for name, array in params.items()}
+        training = centred is not None
+        if not training:
+            centred, variance = x - p["moving_mean"], params["moving_variance"]
+        deviation = np.sqrt(stretched(variance, kept, x.shape[1:]) + self.epsilon)
+        y = centred / deviation
+        d_params = {"gamma": _collected(d * y, kept)} if self.scale else {}
+        d_params |= {"beta": _collected(d, kept)} if self.center else {}
+        d = d * p["gamma"] if self.scale else d
+        over = tuple(at for at in range(x.ndim) if at - 1 not in kept)
+        return Backward((_through_statistics(d, y, deviation, over) if training else d / deviation,), d_params)
+
+    def moved(self, params: Parameters, saved: Batch, unbiased: bool = False) -> dict[str, Array]:
+        """The moving statistics after a training step, for what `forward` saved in it.
+
+        Keras moves the variance towards the batch's mean square, and so does `forward`; torch, where
+        ``unbiased``, towards the sum of squares over a number less than there are.
+        """
+        mean, variance = saved.mean, saved.variance
+        assert mean is not None  # of a step in training
+        assert variance is not None
+        numbers = saved.x.size // variance.size
+        if unbiased:
+            if numbers < 2:
+                raise NumjazError("BatchNormalization: one value a channel has no unbiased variance; give more windows")
+            variance = variance * (numbers / (numbers - 1))
+        batch = {"moving_mean": mean, "moving_variance": variance}
+        return {n: params[n] * self.momentum + array * (1 - self.momentum) for n, array in batch.items()}
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         shape = one(shapes, self)
-        (at,) = _kept((self.axis,), shape, self)
+        (at,) = kept_axes((self.axis,), shape, self)
         numbers, channels = batch * math.prod(shape), shape[at]
         return elementary(
             additions=channels + (2 if self.center else 1) * numbers,
@@ -134,7 +196,7 @@ class LayerNormalization(Layer):
 
     def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
         shape = one(shapes, self)
-        kept = _kept(self.axis, shape, self)
+        kept = kept_axes(self.axis, shape, self)
         if kept != tuple(axis % (len(shape) + 1) - 1 for axis in self.axis):  # Keras would mix their values up
             raise NumjazError(f"LayerNormalization: axis {self.axis} must name each axis once, the first one first")
         held = tuple(shape[at] for at in kept)
@@ -145,19 +207,29 @@ class LayerNormalization(Layer):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         x = one(inputs, self)
-        kept = _kept(self.axis, x.shape[1:], self)
+        kept = kept_axes(self.axis, x.shape[1:], self)
         over = tuple(at + 1 for at in kept)
         x = x - x.mean(axis=over, keepdims=True)
-        y = x / np.sqrt((x * x).mean(axis=over, keepdims=True) + self.epsilon)
+        deviation = np.sqrt((x * x).mean(axis=over, keepdims=True) + self.epsilon)
+        y = normalized = x / deviation
         if self.scale:
-            y = y * _stretched(params["gamma"], kept, x.shape[1:])
+            y = y * stretched(params["gamma"], kept, x.shape[1:])
         if self.center:
-            y = y + _stretched(params["beta"], kept, x.shape[1:])
-        return Forward((y,))
+            y = y + stretched(params["beta"], kept, x.shape[1:])
+        return Forward((y,), (normalized, deviation))
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        y, deviation = saved
+        d = only(d_outputs)
+        kept = kept_axes(self.axis, y.shape[1:], self)
+        d_params = {"gamma": _collected(d * y, kept)} if self.scale else {}
+        d_params |= {"beta": _collected(d, kept)} if self.center else {}
+        d = d * stretched(params["gamma"], kept, y.shape[1:]) if self.scale else d
+        return Backward((_through_statistics(d, y, deviation, tuple(at + 1 for at in kept)),), d_params)
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         shape = one(shapes, self)
-        kept = _kept(self.axis, shape, self)
+        kept = kept_axes(self.axis, shape, self)
         numbers = batch * math.prod(shape)
         rows = batch * math.prod(n for at, n in enumerate(shape) if at not in kept)
         return elementary(  # two means: sums of a number less than a row has, and a division
@@ -166,113 +238,3 @@ class LayerNormalization(Layer):
             divisions=numbers + 2 * rows,
             multiplications=(2 if self.scale else 1) * numbers,
         )
-
-
-@frozen
-class Normalization(Layer):
-    """y = (x - mean) / sqrt(variance), by statistics that were adapted to data once.
-
-    ``axis`` are those that keep statistics of their own, the batch being axis 0: channels by default,
-    ``()`` for one mean of everything. ``mean`` and ``variance`` given as options are constants, one
-    number or one for each place on the last of the axes; otherwise they are arrays. ``invert`` turns
-    it round: y = x sqrt(variance) + mean.
-    """
-
-    OVERWRITES = True
-
-    axis: tuple[int, ...] = (-1,)
-    mean: Constant | None = None
-    variance: Constant | None = None
-    invert: bool = False
-    epsilon: float = 1e-7  # the least that sqrt(variance) counts as
-
-    def __post_init__(self) -> None:
-        check_whole(self, "axis", -8, 8)
-        check_flag(self, "invert")
-        check_number(self, "epsilon", low=0.0, high=1.0)
-        if (self.mean is None) != (self.variance is None) or 0 in self.axis:
-            raise NumjazError("Normalization: mean and variance go together, and no axis is the batch's, 0")
-        for name in ("mean", "variance") if self.mean is not None else ():
-            _check_constant(self, name)
-
-    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        shape = one(shapes, self)
-        kept = _kept(self.axis, shape, self)
-        for value in (self.mean, self.variance):
-            if isinstance(value, tuple) and len(value) not in (1, shape[kept[-1]] if kept else 1):
-                raise NumjazError(f"Normalization: {len(value)} numbers do not fit axis {self.axis} of {shape}")
-        return (shape,)
-
-    def constants(self, shape: Shape) -> tuple[Array, Array]:
-        """Mean and variance where they are options, shaped to meet an input of this shape."""
-        kept = _kept(self.axis, shape, self)
-
-        def stretched(value: Constant | None) -> Array:
-            array = np.asarray(value, float)
-            if array.size == 1:
-                return array.reshape(())
-            return _stretched(np.broadcast_to(array, [shape[at] for at in kept]), kept, shape)
-
-        return stretched(self.mean), stretched(self.variance)
-
-    def parameters(self, shapes: tuple[Shape, ...]) -> dict[str, Parameter]:
-        shape = one(shapes, self)
-        if self.mean is not None:
-            return {}
-        held = tuple(shape[at] for at in _kept(self.axis, shape, self))
-        return {
-            "mean": Parameter(held, trainable=False, initial="zeros"),
-            "variance": Parameter(held, trainable=False, initial="ones", minimum=0.0),
-        }
-
-    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        x = one(inputs, self)
-        if self.mean is None:
-            kept = _kept(self.axis, x.shape[1:], self)
-            mean, variance = (_stretched(params[name], kept, x.shape[1:]) for name in ("mean", "variance"))
-        else:
-            mean, variance = (value.astype(x.dtype) for value in self.constants(x.shape[1:]))
-        deviation = np.maximum(np.sqrt(variance), np.asarray(self.epsilon, x.dtype))
-        return Forward((x * deviation + mean if self.invert else (x - mean) / deviation,))
-
-    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
-        numbers = batch * math.prod(one(shapes, self))
-        scaled = elementary(multiplications=numbers) if self.invert else elementary(divisions=numbers)
-        held = math.prod(self.parameters(shapes)["variance"].shape) if self.mean is None else 0
-        return scaled + elementary(additions=numbers, roots=held, comparisons=held)
-
-
-@frozen
-class Rescaling(Layer):
-    """y = x scale + offset; each one number, or one a channel."""
-
-    OVERWRITES = True
-
-    scale: Constant
-    offset: Constant = 0.0
-
-    def __post_init__(self) -> None:
-        _check_constant(self, "scale")
-        _check_constant(self, "offset")
-
-    def output_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        shape = one(shapes, self)
-        for value in (self.scale, self.offset):
-            if isinstance(value, tuple) and len(value) not in (1, shape[-1]):
-                raise NumjazError(f"Rescaling: {len(value)} numbers for {shape[-1]} channels")
-        return (shape,)
-
-    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        x = one(inputs, self)
-        return Forward((x * np.asarray(self.scale, x.dtype) + np.asarray(self.offset, x.dtype),))
-
-    def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
-        numbers = batch * math.prod(one(shapes, self))
-        return elementary(multiplications=numbers, additions=numbers)
-
-
-def _check_constant(layer: Layer, name: str) -> None:
-    value = getattr(layer, name)
-    values = value if isinstance(value, tuple) else (value,)
-    if not values or not all(type(v) in (int, float) and math.isfinite(v) for v in values):
-        raise NumjazError(f"{type(layer).__name__}: {name} must be numbers, not {value!r:.60}")

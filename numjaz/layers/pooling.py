@@ -12,6 +12,7 @@ from numjaz.errors import NumjazError
 from numjaz.layers.base import (
     Array,
     Arrays,
+    Backward,
     Forward,
     Layer,
     Parameters,
@@ -21,6 +22,7 @@ from numjaz.layers.base import (
     check_count,
     check_flag,
     one,
+    only,
     sequence,
 )
 from numjaz.layers.convolution import output_time, reach_of, zeros_around
@@ -64,12 +66,28 @@ class _Pooling(Layer):
         x = np.concatenate((next(ends), x, next(ends)), axis=1)
         return sliding_window_view(x, self.pool_size, axis=1)[:, :: self.stride]
 
+    def _put_back(self, d_pools: Array, time: int) -> Array:
+        """The derivatives by x, for those by each step's samples: `_pools` transposed."""
+        before, behind = zeros_around(time, self.pool_size, self.stride, self.padding)
+        n, steps, channels, _ = d_pools.shape
+        d = np.zeros((n, before + time + behind, channels), d_pools.dtype)
+        for k in range(self.pool_size):
+            d[:, k : k + (steps - 1) * self.stride + 1 : self.stride] += d_pools[..., k]
+        return d[:, before : before + time]
+
 
 class MaxPooling1D(_Pooling):
     """y[t] = the largest of ``pool_size`` samples, each ``strides`` further (the pool's size where 0)."""
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        return Forward((self._pools(one(inputs, self), -np.inf).max(axis=-1),))
+        x = one(inputs, self)
+        return Forward((self._pools(x, -np.inf).max(axis=-1),), x)
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        """Of equal samples it is the first that the largest depends on."""
+        pools = self._pools(saved, -np.inf)
+        largest = pools.argmax(axis=-1)[..., None] == np.arange(self.pool_size)
+        return Backward((self._put_back(largest * only(d_outputs)[..., None], saved.shape[1]),))
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         numbers = batch * math.prod(self.output_shapes(shapes)[0])
@@ -82,7 +100,12 @@ class AveragePooling1D(_Pooling):
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         x = one(inputs, self)
         there = self._pools(np.ones((1, x.shape[1], 1), x.dtype), 0).sum(axis=-1)  # (1, steps, 1)
-        return Forward((self._pools(x, 0).sum(axis=-1) / there,))
+        return Forward((self._pools(x, 0).sum(axis=-1) / there,), (x.shape[1], there))
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        time, there = saved
+        each = (only(d_outputs) / there)[..., None]
+        return Backward((self._put_back(np.repeat(each, self.pool_size, axis=-1), time),))
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         numbers = batch * math.prod(self.output_shapes(shapes)[0])
@@ -111,8 +134,14 @@ class GlobalAveragePooling1D(_GlobalPooling):
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         # With time as the last axis in memory NumPy adds in pairs; along another it adds one by one,
         # and float32 loses two digits over a window.
-        y = one(inputs, self).swapaxes(1, 2).copy().mean(axis=-1)  # (N, T, C) -> (N, C, T) -> (N, C)
-        return Forward((y[:, None] if self.keepdims else y,))
+        x = one(inputs, self)
+        y = x.swapaxes(1, 2).copy().mean(axis=-1)  # (N, T, C) -> (N, C, T) -> (N, C)
+        return Forward((y[:, None] if self.keepdims else y,), x.shape)
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        n, time, channels = saved
+        each = only(d_outputs).reshape(n, 1, channels) / time
+        return Backward((np.repeat(each, time, axis=1),))
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         time, channels = sequence(shapes, self)
@@ -123,7 +152,14 @@ class GlobalMaxPooling1D(_GlobalPooling):
     """y = the largest over time: (N, T, C) -> (N, C), or (N, 1, C) with ``keepdims``."""
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        return Forward((one(inputs, self).max(axis=1, keepdims=self.keepdims),))
+        x = one(inputs, self)
+        return Forward((x.max(axis=1, keepdims=self.keepdims),), x)
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        """Of equal samples it is the first that the largest depends on."""
+        n, time, channels = saved.shape
+        largest = saved.argmax(axis=1)[:, None] == np.arange(time)[:, None]  # (N, T, C)
+        return Backward((largest * only(d_outputs).reshape(n, 1, channels),))
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         time, channels = sequence(shapes, self)

@@ -1,4 +1,4 @@
-"""Recurrent layers, with Keras's order of gates."""
+"""What all recurrent layers share: how a cell is led through time, and back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numjaz.errors import NumjazError
 from numjaz.layers.base import (
     Array,
     Arrays,
+    Backward,
     Forward,
     Layer,
     Parameter,
@@ -19,9 +20,8 @@ from numjaz.layers.base import (
     check_count,
     check_flag,
 )
-from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation
-from numjaz.layers.operations import Operations, biases, elementary
-from numjaz.records import frozen
+from numjaz.layers.functions import check_activation
+from numjaz.layers.operations import Operations, biases
 
 State = tuple[Array, ...]  # each (N, units)
 
@@ -97,7 +97,39 @@ class Recurrent(Layer):
         state = tuple(given) or self.start(x.shape[0], x.dtype)
         outputs, state = self.step(params, state, x[:, ::-1] if self.go_backwards else x)
         first = outputs if self.return_sequences else state[0]
-        return Forward((first, *state) if self.return_state else (first,))
+        return Forward((first, *state) if self.return_state else (first,), inputs)
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        """Backpropagation through time (Werbos 1990); the steps are computed again, for they were not kept."""
+        x, *given = saved
+        x = x[:, ::-1] if self.go_backwards else x
+        ahead = self._projected(params, x)
+        states = [tuple(given) or self.start(x.shape[0], x.dtype)]
+        for t in range(x.shape[1] - 1):
+            states.append(self._cell(params, ahead[:, t], states[t]))
+        d_ahead = np.empty_like(ahead)
+        d_params = {name: np.zeros_like(array) for name, array in params.items() if name != "kernel"}
+        d_steps, d_state = self._d_ends(x.shape, d_outputs, x.dtype)
+        for t in reversed(range(x.shape[1])):
+            d_state = (d_state[0] + d_steps[:, t], *d_state[1:])
+            d_ahead[:, t], d_state, d_own = self._cell_back(params, ahead[:, t], states[t], d_state)
+            for name in d_params:
+                d_params[name] += d_own[name]
+        d_params["kernel"] = np.tensordot(x, d_ahead, axes=((0, 1), (0, 1)))
+        d_x = d_ahead @ params["kernel"].T
+        return Backward((d_x[:, ::-1] if self.go_backwards else d_x, *(d_state if given else ())), d_params)
+
+    def _d_ends(self, shape: Shape, d_outputs: tuple[Array | None, ...], dtype: np.dtype[Any]) -> tuple[Array, State]:
+        """The derivatives by every step's output, (N, T, units), and by the last state."""
+        d_steps = np.zeros((*shape[:2], self.units), dtype)
+        zeros = self.start(shape[0], dtype)
+        d_first, *ends = d_outputs
+        d_state = [zero if d is None else d for zero, d in zip(zeros, ends or (None,) * self.STATES, strict=True)]
+        if d_first is not None and self.return_sequences:
+            d_steps = d_first
+        elif d_first is not None:
+            d_state[0] = d_state[0] + d_first
+        return d_steps, tuple(d_state)
 
     def _projected(self, params: Parameters, x: Array) -> Array:
         """What the cell needs of the input, for all steps at once."""
@@ -105,6 +137,12 @@ class Recurrent(Layer):
         return y + params["bias"] if self.use_bias else y
 
     def _cell(self, params: Parameters, x: Array, state: State) -> State:
+        raise NotImplementedError
+
+    def _cell_back(
+        self, params: Parameters, x: Array, state: State, d_state: State
+    ) -> tuple[Array, State, dict[str, Array]]:
+        """The derivatives by x, the state before and all arrays but the kernel, for those by the state after."""
         raise NotImplementedError
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
@@ -120,139 +158,3 @@ class Recurrent(Layer):
     def _cell_operations(self, steps: Any) -> Operations:
         """What so many steps compute beside the two products and the first bias."""
         raise NotImplementedError
-
-
-@frozen
-class SimpleRNN(Recurrent):
-    """Elman's layer: h' = f(x W + b + h U).
-
-    ``kernel`` W is (C, units), ``recurrent_kernel`` U (units, units), ``bias`` (units,).
-    """
-
-    units: int
-    activation: str = "tanh"
-    use_bias: bool = True
-    return_sequences: bool = True
-    return_state: bool = False
-    go_backwards: bool = False
-
-    def _cell(self, params: Parameters, x: Array, state: State) -> State:
-        (h,) = state
-        return (ACTIVATIONS[self.activation](x + h @ params["recurrent_kernel"]),)
-
-    def _cell_operations(self, steps: Any) -> Operations:
-        numbers = steps * self.units
-        return elementary(additions=numbers) + activation_operations(self.activation, numbers, steps)
-
-
-@frozen
-class LSTM(Recurrent):
-    """Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
-
-    ::
-
-        i, f, o = s(x W + b + h U)      g = tanh(x W + b + h U)
-        c' = f c + i g                  h' = o tanh(c')
-
-    ``kernel`` W is (C, 4 units), ``recurrent_kernel`` U (units, 4 units), ``bias`` (4 units,), with
-    the gates in the order i (input), f (forget), g (candidate), o (output).
-    """
-
-    units: int
-    activation: str = "tanh"
-    recurrent_activation: str = "sigmoid"
-    use_bias: bool = True
-    return_sequences: bool = True
-    return_state: bool = False
-    go_backwards: bool = False
-    GATES = 4
-    STATES = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_activation(self, "recurrent_activation")
-
-    def _cell(self, params: Parameters, x: Array, state: State) -> State:
-        h, c = state
-        f, s = ACTIVATIONS[self.activation], ACTIVATIONS[self.recurrent_activation]
-        a = x + h @ params["recurrent_kernel"]  # (N, u) -> (N, 4u)
-        enter, forget, candidate, leave = (a[:, k * self.units : (k + 1) * self.units] for k in range(4))
-        c = s(forget) * c + s(enter) * f(candidate)
-        return s(leave) * f(c), c
-
-    def _cell_operations(self, steps: Any) -> Operations:
-        numbers = steps * self.units
-        gates = 3 * activation_operations(self.recurrent_activation, numbers, steps)
-        states = 2 * activation_operations(self.activation, numbers, steps)
-        return elementary(additions=5 * numbers, multiplications=3 * numbers) + gates + states
-
-
-@frozen
-class GRU(Recurrent):
-    """Gated recurrent unit (Cho et al. 2014), in both of its forms.
-
-    With ``reset_after`` (cuDNN's, torch's and, since TF 2, Keras's form; two biases)::
-
-        z = s(x Wz + bz + h Uz + cz)      r = s(x Wr + br + h Ur + cr)
-        n = tanh(x Wh + bh + r (h Uh + ch))
-        h' = z h + (1 - z) n
-
-    without it (the paper of 2014; one bias) the reset gate acts before the product::
-
-        n = tanh(x Wh + bh + (r h) Uh)
-
-    ``kernel`` W is (C, 3 units), ``recurrent_kernel`` U (units, 3 units), ``bias`` (2, 3 units) or
-    (3 units,), with the gates in the order z (update), r (reset), h (candidate).
-    """
-
-    units: int
-    activation: str = "tanh"
-    recurrent_activation: str = "sigmoid"
-    reset_after: bool = True
-    use_bias: bool = True
-    return_sequences: bool = True
-    return_state: bool = False
-    go_backwards: bool = False
-    GATES = 3
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_activation(self, "recurrent_activation")
-        check_flag(self, "reset_after")
-
-    def _bias(self, columns: int) -> tuple[int, ...]:
-        return (2, columns) if self.reset_after else (columns,)
-
-    def _projected(self, params: Parameters, x: Array) -> Array:
-        y = x @ params["kernel"]
-        if not self.use_bias:
-            return y
-        return y + (params["bias"][0] if self.reset_after else params["bias"])
-
-    def _cell(self, params: Parameters, x: Array, state: State) -> State:
-        (h,) = state
-        z, n = self._gates(params, x, h)
-        return (z * h + (1 - z) * n,)
-
-    def _gates(self, params: Parameters, x: Array, h: Array) -> tuple[Array, Array]:
-        """The update gate z and the candidate n."""
-        u, recurrent = self.units, params["recurrent_kernel"]
-        f, s = ACTIVATIONS[self.activation], ACTIVATIONS[self.recurrent_activation]
-        if self.reset_after:
-            g = h @ recurrent  # (N, u) -> (N, 3u)
-            if self.use_bias:
-                g = g + params["bias"][1]
-            z, r = s(x[:, :u] + g[:, :u]), s(x[:, u : 2 * u] + g[:, u : 2 * u])
-            n = f(x[:, 2 * u :] + r * g[:, 2 * u :])
-        else:
-            g = h @ recurrent[:, : 2 * u]  # (N, u) -> (N, 2u)
-            z, r = s(x[:, :u] + g[:, :u]), s(x[:, u : 2 * u] + g[:, u:])
-            n = f(x[:, 2 * u :] + (r * h) @ recurrent[:, 2 * u :])
-        return z, n
-
-    def _cell_operations(self, steps: Any) -> Operations:
-        numbers = steps * self.units
-        gates = 2 * activation_operations(self.recurrent_activation, numbers, steps)
-        made = activation_operations(self.activation, numbers, steps)
-        second = biases(self.use_bias and self.reset_after, 3 * numbers)
-        return elementary(additions=5 * numbers, multiplications=3 * numbers) + gates + made + second

@@ -9,7 +9,9 @@ import numpy as np
 
 from numjaz.errors import NumjazError
 from numjaz.layers.base import (
+    Array,
     Arrays,
+    Backward,
     Forward,
     Layer,
     Parameters,
@@ -18,6 +20,7 @@ from numjaz.layers.base import (
     check_count,
     check_whole,
     one,
+    only,
     sequence,
 )
 from numjaz.records import frozen
@@ -39,7 +42,10 @@ class Flatten(_Moving):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         x = one(inputs, self)
-        return Forward((x.reshape(len(x), math.prod(x.shape[1:])),))
+        return Forward((x.reshape(len(x), math.prod(x.shape[1:])),), x.shape)
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        return Backward((only(d_outputs).reshape(saved),))
 
 
 @frozen
@@ -66,7 +72,10 @@ class Reshape(_Moving):
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         x = one(inputs, self)
         (shape,) = self.output_shapes((x.shape[1:],))
-        return Forward((x.reshape(len(x), *shape),))
+        return Forward((x.reshape(len(x), *shape),), x.shape)
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        return Backward((only(d_outputs).reshape(saved),))
 
 
 @frozen
@@ -89,6 +98,9 @@ class Permute(_Moving):
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         return Forward((one(inputs, self).transpose(0, *self.order),))
 
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        return Backward((only(d_outputs).transpose(np.argsort((0, *self.order))),))
+
 
 @frozen
 class RepeatVector(_Moving):
@@ -108,6 +120,9 @@ class RepeatVector(_Moving):
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         return Forward((np.repeat(one(inputs, self)[:, None], self.n, axis=1),))
 
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        return Backward((only(d_outputs).sum(axis=1),))
+
 
 @frozen
 class ZeroPadding1D(_Moving):
@@ -125,6 +140,10 @@ class ZeroPadding1D(_Moving):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         return Forward((np.pad(one(inputs, self), ((0, 0), (self.before, self.behind), (0, 0))),))
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        d = only(d_outputs)
+        return Backward((d[:, self.before : d.shape[1] - self.behind],))
 
 
 @frozen
@@ -147,6 +166,9 @@ class Cropping1D(_Moving):
             raise NumjazError(f"Cropping1D: {x.shape[1]} samples, and {self.before} + {self.behind} are cut off")
         return Forward((x[:, self.before : x.shape[1] - self.behind],))
 
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        return Backward((np.pad(only(d_outputs), ((0, 0), (self.before, self.behind), (0, 0))),))
+
 
 @frozen
 class UpSampling1D(_Moving):
@@ -163,3 +185,7 @@ class UpSampling1D(_Moving):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         return Forward((np.repeat(one(inputs, self), self.size, axis=1),))
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        d = only(d_outputs)  # (N, T size, C)
+        return Backward((d.reshape(len(d), -1, self.size, d.shape[2]).sum(axis=2),))

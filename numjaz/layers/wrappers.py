@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numjaz.errors import NumjazError
-from numjaz.layers.base import Arrays, Forward, Layer, Parameter, Parameters, Rng, Shape
+from numjaz.layers.base import Array, Arrays, Backward, Forward, Layer, Parameter, Parameters, Rng, Shape
 from numjaz.layers.input import Input
 from numjaz.layers.operations import Operations
 from numjaz.records import frozen
@@ -45,8 +45,17 @@ class TimeDistributed(Layer):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         folded = tuple(x.reshape(-1, *x.shape[2:]) for x in inputs)  # (N, T, ...) -> (N T, ...)
-        made = self.layer.forward(params, folded, training=training, rng=rng).outputs
-        return Forward(tuple(y.reshape(*inputs[0].shape[:2], *y.shape[1:]) for y in made))
+        made = self.layer.forward(params, folded, training=training, rng=rng)
+        windows = inputs[0].shape[:2]
+        outputs = tuple(y.reshape(*windows, *y.shape[1:]) for y in made.outputs)
+        return Forward(outputs, (windows, made.saved), made.new_buffers)
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        windows, inner = saved
+        folded = tuple(None if d is None else d.reshape(-1, *d.shape[2:]) for d in d_outputs)
+        made = self.layer.backward(params, inner, folded)
+        unfolded = tuple(None if d is None else d.reshape(*windows, *d.shape[1:]) for d in made.d_inputs)
+        return Backward(unfolded, made.d_params)
 
     def scratch(self, shapes: tuple[Shape, ...]) -> dict[str, Any]:
         return {kind: shapes[0][0] * n for kind, n in self.layer.scratch(self._inner(shapes)).items()}
