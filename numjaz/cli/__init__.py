@@ -12,11 +12,25 @@ import warnings
 from pathlib import Path
 from typing import Any, NoReturn
 
-from numjaz.cli import audit, bench, check, convert, count, export, info, models, run, score, train
+from numjaz.cli import (
+    audit,
+    bench,
+    check,
+    convert,
+    count,
+    export,
+    info,
+    models,
+    personalise,
+    run,
+    score,
+    train,
+    transfer,
+)
 from numjaz.cli.output import note
 from numjaz.errors import NumjazError, NumjazWarning, printable
 
-COMMANDS = (run, score, train, models, info, count, audit, check, convert, export, bench)
+COMMANDS = (run, score, train, transfer, personalise, models, info, count, audit, check, convert, export, bench)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -71,6 +71,7 @@ class TrainingPlan:
         self._groups = self._side_by_side()
         self.steps = [step for node in model.nodes for step in self._step(node)]
         self._bind()
+        self._way_back = [step for step in reversed(self.steps) if any(y.d is not None for y in step.ys)]
 
     def forward(self, x: Mapping[str, Array], *, training: bool = True, rng: Rng = None) -> Array:
         """The first output for inputs (N, T, F) by name: (N, C)."""
@@ -85,7 +86,7 @@ class TrainingPlan:
         """Add to the gradients what the derivative (N, C) by the first output makes them."""
         assert self._end.d is not None
         np.copyto(self._end.d[0], d.T)
-        for step in reversed(self.steps):
+        for step in self._way_back:
             step.backward()
 
     @property
