@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,11 +70,21 @@ def draw(path: str | Path, counted: Count, held: Memory, title: str = "") -> Non
         Without matplotlib, for another ending, for formulas or a memory without a step for each node, or where the
         file cannot be written.
     """
-    ending = Path(path).suffix.lower()
-    if ending not in FORMATS:
+    written(path, lambda: figure(counted, held, title))
+
+
+def check_ending(path: str | Path) -> None:
+    """Raise unless a figure may have this name."""
+    if Path(path).suffix.lower() not in FORMATS:
         raise NumjazError(f"{path}: a figure's name ends in one of {', '.join(FORMATS)}")
-    with _style():
-        drawn = figure(counted, held, title)
+
+
+def written(path: str | Path, made: Callable[[], Figure]) -> None:
+    """Write a figure, whole or not at all, in the format that the file's name ends in."""
+    check_ending(path)
+    ending = Path(path).suffix.lower()
+    with styled():
+        drawn = made()
         with whole(path) as beside:
             drawn.savefig(beside, format=ending[1:], dpi=200, metadata=FORMATS[ending])
 
@@ -87,7 +97,7 @@ def figure(counted: Count, held: Memory, title: str = "") -> Figure:
     if [row.node for row in rows] != [step.node for step in held.timeline]:
         raise NumjazError("a figure wants memory with a step for each node in the given order: liveness, say")
     named = len(rows) <= NAMED
-    with _style():
+    with styled():
         from matplotlib.figure import Figure
 
         height = min(max(ROW * len(rows), 1.0), MOST)
@@ -164,7 +174,7 @@ def _number(value: int) -> str:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def styled() -> Iterator[None]:
     """Matplotlib as it comes, whatever somebody's own settings are, with `STYLE`; as it was before, behind."""
     try:
         from matplotlib import style

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -16,6 +17,7 @@ import pytest
 
 import numjaz
 from numjaz.cli import main
+from numjaz.learn.pages import WORDS
 from numjaz.signal.wisdm import ACTIVITIES
 
 CLASSES = tuple(ACTIVITIES.values())
@@ -158,6 +160,38 @@ def test_score_is_its_confusion_matrix(recording: Path, model: str, capsys: Capt
     code, out, _ = ended(["score", str(recording), "-m", model], capsys)
     assert code == 0
     assert all(len(line) <= 100 for line in out.splitlines())
+
+
+def test_score_has_every_figure_in_every_form(recording: Path, model: str, tmp_path: Path, capsys: Capture) -> None:
+    page = tmp_path / "a.html"
+    figures = json.loads(ended(["score", str(recording), "-m", model, "--json", "--html", str(page)], capsys)[1])
+    code, out, _ = ended(["score", str(recording), "-m", model], capsys)
+    html = page.read_text()
+    for key, words in WORDS.items():
+        low, high = figures[f"{key}_interval"]
+        shown = f"{words} +{figures[key]:.3f}  \\[{low:.3f}, {high:.3f}\\]"
+        assert re.search(shown, out), shown
+        assert f'>{words}</th><td class="right">{figures[key]:.3f}</td><td>{low:.3f} to {high:.3f}<' in html
+    assert "mean of the 2 of 18 classes that occur" in " ".join(out.split())
+    assert figures["people_trained_on"] == []
+    assert "trained on" not in out
+    code, _, err = ended(["score", str(recording), "-m", model, "--html", str(tmp_path / "a.txt")], capsys)
+    assert (code, "ends in .html" in err) == (2, True)
+
+
+def test_score_says_whom_the_network_was_trained_on(recording: Path, tmp_path: Path, capsys: Capture) -> None:
+    path, page = str(tmp_path / "m.h5"), tmp_path / "a.html"
+    numjaz.jazbat(1, CLASSES, contract=SHORT).derive(provenance={"people_trained_on": ["2", "3"]}).save(path)
+    code, out, _ = ended(["score", str(recording), "-m", path, "--html", str(page)], capsys)
+    said = "trained on 1 of these 2 people, by their names: 2; what it gives for them is not what it gives for others"
+    assert code == 0
+    assert said in " ".join(out.split())
+    assert said in page.read_text()
+    _, out, err = ended(["score", str(recording), "-m", path, "--json"], capsys)
+    assert json.loads(out)["people_trained_on"] == ["2"]
+    assert f"note: {said}\n" in err
+    _, out, _ = ended(["score", str(recording), "-m", path, "--people", "1"], capsys)
+    assert "trained on" not in out
 
 
 def test_one_person_has_no_interval(recording: Path, model: str, capsys: Capture) -> None:

@@ -28,7 +28,7 @@ ROOMS = {  # room -> the rooms it may know; everybody may know errors, records a
     "compare": {"model", "nodes", "layers", "formats", "doors", "report"},
     "signal": {"doors"},
     "engine": {"model", "nodes", "layers", "planning", "report", "signal", "doors"},
-    "learn": {"model", "nodes", "layers", "signal"},
+    "learn": {"model", "nodes", "layers", "architectures", "engine", "signal", "doors", "formats", "report", "plot"},
     "bench": {"model", "nodes", "layers", "engine", "frameworks"},
     "frameworks": {"model", "nodes", "layers", "formats", "compare", "engine"},
     "plot": {"audit", "doors", "report"},
