@@ -14,6 +14,7 @@ from numjaz.errors import NumjazError
 from numjaz.learn import metrics, probabilities
 from numjaz.learn.about import About, Rows
 from numjaz.learn.metrics import FIGURES, Counts, Floats, Interval, Paired
+from numjaz.learn.windows import Windows
 
 Numbers = NDArray[np.int64]
 
@@ -21,17 +22,6 @@ OF_PROBABILITIES = ("auc", "ece")
 """Figures of the probabilities: `numjaz.learn.probabilities.aucs`, their mean, and the expected calibration error."""
 
 BATCH = 256  # windows that are computed at a time
-
-
-class Windows(Protocol):
-    """Windows that are read where they are asked for."""
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(N, T, F)."""
-
-    def take(self, rows: Rows, /) -> NDArray[np.float32]:
-        """Some of the windows, (len(rows), T, F)."""
 
 
 class Classifier(Protocol):

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from numjaz.errors import NumjazError, NumjazWarning
 from numjaz.learn.about import About, Rows
-from numjaz.learn.judging import Classifier, Judged, Windows, judged, judgement, named, predicted
+from numjaz.learn.judging import Classifier, Judged, judged, judgement, named, predicted
 from numjaz.learn.leaks import Leak, leaks, refuse_leaks
 from numjaz.learn.splits import Fold, at_random, by_person, held_out
+from numjaz.learn.windows import Windows
 
 Kind = TypeVar("Kind", bound=Classifier)
 

@@ -25,7 +25,7 @@ from numjaz.layers import (
 from numjaz.layers.base import Rng
 from numjaz.layers.convolution import zeros_around
 from numjaz.model import Model
-from numjaz.nodes import Node, output_shapes
+from numjaz.nodes import Node, output_shapes, source_of
 
 Key = tuple[str, int]  # a node, and which of its outputs
 
@@ -74,7 +74,7 @@ class TrainingPlan:
         self._way_back = [step for step in reversed(self.steps) if any(y.d is not None for y in step.ys)]
 
     def forward(self, x: Mapping[str, Array], *, training: bool = True, rng: Rng = None) -> Array:
-        """The first output for inputs (N, T, F) by name: (N, C)."""
+        """The first output, (N, …), for inputs (N, T, F) by name."""
         for name, array in x.items():
             self._tensors[name, 0].load(array)
         for step in self.steps:
@@ -83,9 +83,8 @@ class TrainingPlan:
         return self._end.plain
 
     def backward(self, d: Array) -> None:
-        """Add to the gradients what the derivative (N, C) by the first output makes them."""
-        assert self._end.d is not None
-        np.copyto(self._end.d[0], d.T)
+        """Add to the gradients what the derivative (N, …) by the first output makes them."""
+        self._end.load_d(d)
         for step in self._way_back:
             step.backward()
 
@@ -96,7 +95,7 @@ class TrainingPlan:
 
     @property
     def _end(self) -> Tensor:
-        return self._tensors[self._model.outputs[0], 0]
+        return self._tensors[source_of(self._model.outputs[0])]
 
     def _placed(self) -> dict[Key, Tensor]:
         """Memory for every value, with as many zeros around as the convolutions that read it look at."""
@@ -148,7 +147,7 @@ class TrainingPlan:
             case BatchNormalization() if layer.axis in (-1, len(ys[0].shape)):
                 rests = node.name in self._resting
                 yield Normalized(layer.epsilon, layer.momentum, self._unbiased, rests, *given)
-            case Add():
+            case Add() if len({x.shape for x in xs}) == 1:  # else one spreads over the other
                 yield Sum(*given)
             case GlobalAveragePooling1D() if type(layer) is GlobalAveragePooling1D:
                 yield Mean(*given)
@@ -181,7 +180,7 @@ class TrainingPlan:
 
     def _bind(self) -> None:
         """Say where each step leaves its derivatives: who comes first on the way back writes, the others add."""
-        met: set[int] = set()
+        met = {id(self._end)}  # where the loss's own derivative stands
         for step in reversed(self.steps):
             sinks: list[Sink | None] = []
             for x in step.xs:

@@ -48,6 +48,11 @@ class Tensor:
         """Take values (N, *shape)."""
         np.copyto(self.y, _rows(x, self.y.shape))
 
+    def load_d(self, d: Array) -> None:
+        """Take a derivative (N, *shape)."""
+        assert self.d is not None
+        np.copyto(self.d, _rows(d, self.d.shape))
+
     @property
     def plain(self) -> Array:
         """The values as layers take them: (N, *shape)."""
