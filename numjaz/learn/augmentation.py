@@ -90,7 +90,7 @@ class Augmentation:
         if self.dropped:
             kept = rng.random(x.shape[:2]) >= self.dropped  # (N, T)
             last = np.maximum.accumulate(np.where(kept, np.arange(x.shape[1]), 0), axis=1)  # the first stays
-            out = np.take_along_axis(out, last[:, :, None], axis=1)
+            out = out[np.arange(len(x))[:, None], last]
         return out
 
     def plain(self) -> dict[str, float]:
