@@ -69,7 +69,7 @@ def test_what_has_no_axes_is_not_turned(features: int) -> None:
 
 @DTYPES
 def test_jitter_is_normal_with_its_standard_deviation(dtype: type) -> None:
-    x = windows(40, 100, 3, dtype)
+    x = windows(200, 200, 3, dtype)
     noise = (Augmentation(jitter=0.3).apply(x, np.random.default_rng(0)) - x).astype(np.float64) / 0.3
     assert stats.kstest(noise.ravel(), "norm").pvalue > 0.001
     n = noise.size  # 99.9 % intervals of a normal sample's mean and variance
@@ -100,7 +100,7 @@ def held(window: np.ndarray, made: np.ndarray) -> list[bool]:
 
 @DTYPES
 def test_a_lost_sample_is_the_last_that_was_kept(dtype: type) -> None:
-    x = windows(200, 60, 3, dtype)
+    x = windows(800, 60, 3, dtype)
     made = Augmentation(dropped=0.3).apply(x, np.random.default_rng(0))
     lost = np.array([held(*pair) for pair in zip(x, made, strict=True)])
     assert not lost[:, 0].any()

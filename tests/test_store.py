@@ -87,6 +87,16 @@ def test_neighbours_share_their_samples_and_what_is_left_out_parts_them() -> Non
     # Windows over the lost sample last a tenth longer, as one in nine steps: they stay out.
     assert not any(200 in span for span in spans)
     assert len(store._samples) == 3 * len({k for span in spans for k in span})
+    first = store.take(np.arange(len(spans)))[:, 0, 0]
+    assert first.tolist() == [span[0] - (span[0] > 200) for span in spans]
+
+
+def test_a_stretch_goes_on_from_batch_to_batch() -> None:
+    found = numjaz.windows(recording(labelled(3001), [], ramp(3001)), contract(10, 4), check=False)
+    store = Store.of([found])
+    first = store.take(np.arange(store.shape[0]))[:, 0, 0]
+    assert first.tolist() == list(range(0, 2992, 4))  # 748 windows: three batches
+    assert len(store._runs) == 1
 
 
 @pytest.mark.parametrize(("window", "hop"), [(10, 3), (3, 10), (4, 4)])
@@ -155,6 +165,12 @@ def test_the_hash_is_of_the_data_alone() -> None:
     changed[57, 2] += 1e-3
     others = [hashed(rows, changed), hashed(labelled(60, "jogging"), values), hashed(labelled(60, subject="2"), values)]
     assert len({same, *others}) == 4
+    for field in ("subject", "activity"):  # three of them, and to whom the last quarter belongs
+        one, other = (
+            hashed([row._replace(**{field: names[k // 15]}) for k, row in enumerate(rows)], values)
+            for names in ("xyzx", "xyzy")
+        )
+        assert one != other
 
 
 def descriptors() -> int:

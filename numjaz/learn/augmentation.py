@@ -89,9 +89,8 @@ class Augmentation:
             out += rng.standard_normal(x.shape, x.dtype) * x.dtype.type(self.jitter)
         if self.dropped:
             kept = rng.random(x.shape[:2]) >= self.dropped  # (N, T)
-            kept[:, 0] = True
-            last = np.maximum.accumulate(np.where(kept, np.arange(x.shape[1]), 0), axis=1)
-            out = np.take_along_axis(out, last[:, :, None], axis=1)
+            last = np.maximum.accumulate(np.where(kept, np.arange(x.shape[1]), 0), axis=1)  # the first stays
+            out = out[np.arange(len(x))[:, None], last]
         return out
 
     def plain(self) -> dict[str, float]:

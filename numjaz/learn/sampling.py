@@ -52,19 +52,19 @@ def order(labels: NDArray[Any], groups: NDArray[Any], *, sampling: str, seed: in
     # A stream of its own for each epoch: the seed alone would give the first one what others draw from it.
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(epoch,)))
     keys = {"each": (), "class": (labels,), "person": (groups,), "both": (labels, groups)}[sampling]
-    numbers = [np.unique(key, return_inverse=True)[1].reshape(-1) for key in keys]
-    return rng.permutation(_drawn(np.arange(len(labels)), numbers, len(labels), rng))
+    return rng.permutation(_drawn(np.arange(len(labels)), keys, len(labels), rng))
 
 
 def _drawn(
-    rows: NDArray[np.intp], keys: list[NDArray[np.intp]], count: int, rng: np.random.Generator
+    rows: NDArray[np.intp], keys: tuple[NDArray[Any], ...], count: int, rng: np.random.Generator
 ) -> NDArray[np.intp]:
     """``count`` of the rows: equally many of each of the first key's values, of these of the next key's."""
     if not keys:
         return np.resize(rng.permutation(rows), count)
     values = keys[0][rows]
-    parts = np.split(rows[np.argsort(values, kind="stable")], np.cumsum(np.bincount(values)))
-    parts = [part for part in parts if len(part)]
+    by_value = np.argsort(values, kind="stable")
+    values = values[by_value]
+    parts = np.split(rows[by_value], np.flatnonzero(values[1:] != values[:-1]) + 1)
     shares = np.full(len(parts), count // len(parts))
     shares[rng.permutation(len(parts))[: count % len(parts)]] += 1
     return np.concatenate([_drawn(part, keys[1:], int(share), rng) for part, share in zip(parts, shares, strict=True)])

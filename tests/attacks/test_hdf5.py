@@ -12,7 +12,7 @@ from child import MEGABYTES, SECONDS, refused, run
 from hdf5_files import ATTACKS
 
 import numjaz
-from numjaz.doors.hdf5 import Hdf5
+from numjaz.doors.hdf5 import HEAP, READ, Hdf5
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "wait4"), reason="measuring a child's memory needs wait4")
 
@@ -166,18 +166,20 @@ def test_names_that_would_break_the_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("across", range(-8, 2))
 def test_a_damaged_heap_is_found_wherever_it_lies(tmp_path: Path, across: int) -> None:
-    """Across the places at which the search reads on, too: what it looks for has eight bytes."""
+    """Across the place at which the search reads on, too: what it looks for has eight bytes."""
     path = tmp_path / "r.h5"
     with h5py.File(path, "w") as file:
         file.attrs["names"] = ["a", "b"]
-        zeros = file.create_dataset("zeros", data=np.zeros(3 << 20, "u1"))
-        start = zeros.id.get_offset()
-        heap = b"GCOL\1\0\0\0" + (7).to_bytes(8, "little")
-        at = (2 << 20) + across - start
-        zeros[at : at + 16] = np.frombuffer(heap, "u1")
+        start = file.create_dataset("zeros", data=np.zeros(3 << 20, "u1")).id.get_offset()
+    content = path.read_bytes()
+    sound = content.find(HEAP)
+    after = sound + int.from_bytes(content[sound + 8 : sound + 16], "little")  # the search begins again here
+    at = (after if sound < start else 0) + READ + across
+    assert start < at < start + (3 << 20)
+    damaged = HEAP + (7).to_bytes(8, "little")
+    path.write_bytes(content[:at] + damaged + content[at + len(damaged) :])
     with Hdf5(path) as opened, pytest.raises(numjaz.NumjazError, match="a heap of 7 bytes"):
         opened.attribute("", "names")
-    with h5py.File(path, "r+") as file:
-        file["zeros"][at : at + 4] = 0
+    path.write_bytes(content)
     with Hdf5(path) as opened:
         assert opened.attribute("", "names") == ["a", "b"]
