@@ -196,10 +196,7 @@ def test_interrupted_twice_and_resumed_the_bits_are_the_same(tmp_path: Path, kin
         ({"recipe": Recipe(patience=2)}, "needs validation"),
         ({"recipe": Recipe(sampling="person")}, "needs groups"),
         ({"recipe": Recipe(augmentation=Augmentation(rotation_degrees=9.0))}, "three axes"),
-        (
-            {"recipe": Recipe(learning_rate=1e3, optimizer="sgd", epochs=50), "model": network(activation="linear")},
-            "no number",
-        ),
+        ({"model": network().replace({"classes/bias": np.array([np.inf, 0], np.float32)})}, "no number"),
         ({"model": without_softmax(network())}, "needs a softmax"),
     ],
 )
