@@ -22,7 +22,7 @@ from numjaz.engine.training.steps import Arrays, Step
 from numjaz.engine.training.tensors import Spare, Tensor
 from numjaz.layers.base import Rng
 
-BLOCK = 16  # steps whose factors are computed at once: they stay in a core's cache
+BLOCK = 8  # steps whose factors are computed at once: they stay in a core's cache
 
 
 class Recurrence(Step):
