@@ -177,7 +177,7 @@ On {judged["people"]} people not trained on: **accuracy {judged["accuracy"]:.3f}
 - {record["seconds"]:.0f} seconds on one core with Keras {record["versions"]["keras"]}, TensorFlow {
         record["versions"]["tensorflow"]
     }.
-- Training: `python weights/training/train.py {name}`
+- Training: `python weights/training/keras_train.py {name}`
 
 ## Figures on the people kept apart
 
