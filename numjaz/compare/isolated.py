@@ -133,7 +133,7 @@ def _step(layer: Any, held: dict[str, Rounded], x: Any, state: Any) -> tuple[Any
     if not isinstance(layer, GRU):
         return tuple(layer._cell(held, x, state))
     (h,) = state
-    z, n = layer._gates(held, x, h)
+    z, _, n, *_ = layer._gates(held, x, h)
     return (_either(z * h + (1 - z) * n, n + z * (h - n)),)
 
 
