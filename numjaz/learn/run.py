@@ -61,7 +61,10 @@ class Run:
     def model(self) -> Model:
         """The trained network, and in its provenance what it was trained on."""
         old = self._model.provenance
-        people = {*old.get("people_trained_on", ()), *(() if self._people is None else self._people.tolist())}
+        people = {
+            *old.get("people_trained_on", ()),
+            *(() if self._people is None else map(str, np.unique(self._people))),
+        }
         said = {key: old[key] for key in ("title", "trained_by", "recipe", "data", "pretrained") if key in old}
         provenance: dict[str, Any] = {
             "trained_by": _version(),
@@ -196,7 +199,8 @@ class Run:
         """What must be the same for a training to go on."""
         digest = hashlib.sha256(self._labels.astype("<i8").tobytes())
         if self._people is not None:
-            digest.update("\n".join(self._people.tolist()).encode())
+            names, numbers = np.unique(self._people, return_inverse=True)
+            digest.update("\n".join(map(str, names)).encode() + numbers.astype("<i8").tobytes())
         given = hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in self._model.parameters.values()))
         return {
             "recipe": self._recipe.plain(),

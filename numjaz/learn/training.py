@@ -89,7 +89,7 @@ def fit(
     judged = None if held is None or validation is None else (held, labels_for(model, held, validation[1]))
     if recipe.patience is not None and judged is None:
         raise NumjazError("recipe: patience needs validation windows")
-    people = None if groups is None else np.asarray(groups, dtype=str)
+    people = None if groups is None else np.asarray(groups)
     if people is not None and len(people) != len(known):
         raise NumjazError(f"{len(people):,} groups for {len(known):,} windows")
     if people is None and recipe.sampling in ("person", "both"):
