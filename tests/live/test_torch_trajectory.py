@@ -40,8 +40,8 @@ def theirs(model: numjaz.Model, recipe: Recipe, batches: Batches) -> Losses:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"clip_norm": 0.5}, {"optimizer": "sgd", "learning_rate": 0.05, "clip_norm": 1.0}],
-    ids=["adam", "adam, clipped", "sgd, clipped"],
+    [{}, {"optimizer": "sgd", "learning_rate": 0.05, "clip_norm": 1.0}],
+    ids=["adam", "sgd, clipped"],
 )
 def test_two_hundred_steps_are_torchs(options: dict[str, object]) -> None:
     check_float64(theirs, Recipe(form="torch", dtype="float64", **options))  # type: ignore[arg-type]
