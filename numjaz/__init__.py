@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from numjaz import frameworks
-    from numjaz.architectures import jazbat
-    from numjaz.audit import count, memory
+    from numjaz.architectures.jazbat import jazbat
+    from numjaz.audit import count
+    from numjaz.audit.memory import memory
     from numjaz.compare import compare
     from numjaz.contract import Contract
     from numjaz.engine import Plan, compile

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,13 +12,25 @@ import numpy as np
 
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError
-from numjaz.layers import Array, Input, Parameter, Shape
-from numjaz.nodes import LENGTHS, WINDOW, Node, output_key, output_shapes, owned_parameters, parameter_table, source_of
+from numjaz.inputs import check_finite, checked_input
+from numjaz.layers import Array, Input, Shape
+from numjaz.nodes import (
+    LENGTHS,
+    WINDOW,
+    Node,
+    checked_arrays,
+    output_key,
+    output_shapes,
+    owned_parameters,
+    parameter_table,
+    source_of,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numjaz.engine.incremental import State
+    from numjaz.learn.history import History
 
 BLOCK = 128  # windows computed at a time: bounds the memory of `reference`
 
@@ -98,7 +111,7 @@ class Model:
         absent = [name for name in self.outputs if len(ends[source_of(name)[0]]) <= source_of(name)[1]]
         if absent:
             raise NumjazError(f"node {source_of(absent[0])[0]!r} has no output {source_of(absent[0])[1]}")
-        self.parameters: Mapping[str, Array] = MappingProxyType(_checked_arrays(self.parameter_table, parameters))
+        self.parameters: Mapping[str, Array] = MappingProxyType(checked_arrays(self.parameter_table, parameters))
         self._plans = threading.local()  # a plan's memory is one, so each thread has its own
         self._cast: dict[np.dtype[Any], dict[str, dict[str, Array]]] = {}
         self.classes = tuple(classes) if classes is not None else None
@@ -201,11 +214,17 @@ class Model:
 
     def derive(self, **changes: Any) -> Model:
         """A new model with other ``parameters``, ``outputs``, ``classes``, ``contract``, ``provenance``, ``golden``."""
-        same = {
-            name: getattr(self, name)
-            for name in ("parameters", "outputs", "classes", "contract", "provenance", "golden")
-        }
-        return Model(self.nodes, **{**same, **changes})
+        return Model(self.nodes, **{**self._given, **changes})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickled and copied as it was made: what else it holds, plans and casts, is made again when it is needed.
+        return partial(Model, **self._given), (self.nodes,)
+
+    @property
+    def _given(self) -> dict[str, Any]:
+        """What makes this network of its nodes."""
+        plain = {name: getattr(self, name) for name in ("outputs", "classes", "contract", "golden")}
+        return {**plain, "parameters": dict(self.parameters), "provenance": dict(self.provenance)}
 
     @property
     def fixed_window(self) -> int | None:
@@ -244,6 +263,26 @@ class Model:
         text = table(["node", "layer", "output", "params", "inputs"], rows, right=(3,))
         return f"{text}\n{total:,} parameters, {trainable:,} of them trainable"
 
+    def fit(self, x: Any, y: Any, groups: Any = None, **options: Any) -> tuple[Model, History]:
+        """Train it on windows ``x`` (N, T, F), of classes ``y`` and of people ``groups``; the model stays as it is.
+
+        Options are those of `numjaz.learn.training.fit`: a ``recipe``, ``validation``, a ``checkpoint``.
+
+        Examples
+        --------
+        >>> import numjaz
+        >>> from numjaz.learn.recipe import Recipe
+        >>> x = np.zeros((6, 32, 1), np.float32)
+        >>> x[::2, ::2] = 1
+        >>> model = numjaz.jazbat(classes=("shaken", "still"))
+        >>> trained, history = model.fit(x, ["shaken", "still"] * 3, recipe=Recipe(epochs=5, learning_rate=0.01))
+        >>> [trained.classes[k] for k in trained.predict(x[:2]).argmax(axis=1)]
+        ['shaken', 'still']
+        """
+        from numjaz.learn.training import fit
+
+        return fit(self, x, y, groups=groups, **options)
+
     def save(self, path: str | Path, format: str | None = None, **options: Any) -> None:
         """Write a file, whole or not at all: numjaz's own HDF5, or what `numjaz.formats.saving.save` lists."""
         from numjaz.formats.saving import save
@@ -279,18 +318,6 @@ class Model:
             }
         return self._cast[dtype]
 
-    def cast(self, given: Mapping[str, Array], dtype: np.dtype[Any]) -> dict[str, Array]:
-        """Inputs as `checked` gives them in another dtype; `NumjazError` where a number is not finite there."""
-        for array in given.values():
-            _check_finite(array)
-        with np.errstate(over="ignore"):
-            made = {name: array.astype(dtype, copy=False) for name, array in given.items()}
-        for name, array in made.items():
-            large = np.argwhere(~np.isfinite(array))
-            if len(large):
-                raise NumjazError(f"x holds {given[name][tuple(large[0])]:g}, which {dtype} cannot")
-        return made
-
     def checked(self, x: Array | Mapping[str, Array], *, finite: bool = True) -> dict[str, Array]:
         """Inputs by name, as `predict` takes them; `NumjazError` where they do not fit, or are not ``finite``."""
         if not isinstance(x, Mapping):
@@ -302,59 +329,9 @@ class Model:
         if set(x) != set(self.inputs):
             raise NumjazError(f"the inputs are {', '.join(self.inputs)}, not {', '.join(map(str, x)) or 'none'}")
         layers = {node.name: node.layer for node in self.nodes if isinstance(node.layer, Input)}
-        checked = {name: _checked_input(np.asarray(x[name]), layers[name]) for name in self.inputs}
+        checked = {name: checked_input(np.asarray(x[name]), layers[name]) for name in self.inputs}
         for array in checked.values() if finite else ():
-            _check_finite(array)
+            check_finite(array)
         if len({(len(array), array.dtype) for array in checked.values()}) != 1:
             raise NumjazError("the inputs differ in axis 0 (windows) or in dtype")
         return checked
-
-
-def _checked_input(x: Array, layer: Input) -> Array:
-    if x.dtype not in (np.float32, np.float64):
-        raise NumjazError(f"x has dtype {x.dtype}; the network takes float32 or float64 (x.astype(numpy.float32))")
-    axes = _axes(len(layer.axes) + 2)
-    if x.ndim != len(axes):
-        hint = "; x[None] makes one window a batch" if x.ndim == len(axes) - 1 else ""
-        raise NumjazError(f"x has shape {x.shape}; the axes are ({', '.join(axes)}), {len(axes)} of them{hint}")
-    if x.shape[-1] != layer.features:
-        wrong = f"is {x.shape[-1]}, the network takes {layer.features}"
-        raise NumjazError(f"x has shape {x.shape}: axis {len(axes) - 1} (features) {wrong}")
-    for k, size in enumerate(layer.axes, start=1):
-        if x.shape[k] == 0 or (size is not None and x.shape[k] != size):
-            wrong = "is empty" if x.shape[k] == 0 else f"is {x.shape[k]}, the network takes {size}"
-            raise NumjazError(f"x has shape {x.shape}: axis {k} ({axes[k]}) {wrong}")
-    return x
-
-
-def _axes(rank: int) -> list[str]:
-    inner = ["time"] if rank == 3 else [f"axis {k}" for k in range(1, rank - 1)]
-    return ["windows", *inner, "features"]
-
-
-def _check_finite(x: Array) -> None:
-    finite = np.isfinite(x)
-    if not finite.all():
-        at, axes = tuple(int(i) for i in np.argwhere(~finite)[0]), _axes(x.ndim)
-        place = ", ".join(f"axis {k} ({axis}) {i}" for k, (axis, i) in enumerate(zip(axes, at, strict=True)))
-        raise NumjazError(f"x is not finite at {place}: {x[at]}")
-
-
-def _checked_arrays(table: Mapping[str, Parameter], arrays: Mapping[str, Array]) -> dict[str, Array]:
-    missing, unknown = [n for n in table if n not in arrays], [n for n in arrays if n not in table]
-    if missing or unknown:
-        raise NumjazError(
-            f"parameter {missing[0]!r} is missing" if missing else f"parameter {unknown[0]!r} belongs to no node"
-        )
-    checked = {}
-    for name, parameter in table.items():
-        array = np.array(arrays[name], order="C")  # a copy of our own, so that read-only means it
-        if array.shape != parameter.shape or array.dtype.kind != "f":
-            raise NumjazError(f"parameter {name!r} is {array.dtype} {array.shape}, expected floats {parameter.shape}")
-        if not np.isfinite(array).all():
-            raise NumjazError(f"parameter {name!r} holds a value that is not finite")
-        if array.size and array.min() < parameter.minimum:
-            raise NumjazError(f"parameter {name!r} holds a value below {parameter.minimum:g}")
-        array.flags.writeable = False
-        checked[name] = array
-    return checked

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+import numpy as np
+
 from numjaz.errors import NumjazError
-from numjaz.layers import Input, Layer, Parameter, Shape
+from numjaz.layers import Array, Input, Layer, Parameter, Shape
 from numjaz.records import Frozen, frozen
 
 MAX_NODES = 10_000
@@ -100,6 +102,27 @@ def parameter_table(nodes: Iterable[Node]) -> dict[str, Parameter]:
                 raise NumjazError(f"two arrays are named {owner}/{name}")
             table[f"{owner}/{name}"] = parameter
     return table
+
+
+def checked_arrays(table: Mapping[str, Parameter], arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Copies of the arrays, read-only; `NumjazError` names one that does not fit its parameter."""
+    missing, unknown = [n for n in table if n not in arrays], [n for n in arrays if n not in table]
+    if missing or unknown:
+        raise NumjazError(
+            f"parameter {missing[0]!r} is missing" if missing else f"parameter {unknown[0]!r} belongs to no node"
+        )
+    checked = {}
+    for name, parameter in table.items():
+        array = np.array(arrays[name], order="C")  # a copy of our own, so that read-only means it
+        if array.shape != parameter.shape or array.dtype.kind != "f":
+            raise NumjazError(f"parameter {name!r} is {array.dtype} {array.shape}, expected floats {parameter.shape}")
+        if not np.isfinite(array).all():
+            raise NumjazError(f"parameter {name!r} holds a value that is not finite")
+        if array.size and array.min() < parameter.minimum:
+            raise NumjazError(f"parameter {name!r} holds a value below {parameter.minimum:g}")
+        array.flags.writeable = False
+        checked[name] = array
+    return checked
 
 
 def _check_wiring(nodes: Sequence[Node]) -> None:

@@ -172,8 +172,9 @@ class TestEvaluate:
     @pytest.mark.parametrize(
         ("labels", "groups", "said"),
         [
-            (["calm", "sad"], None, "a label is 'sad'; the classes are calm, tense, glad"),
-            ([0, 3], None, "a label is 3"),
+            (["calm", "sad"], None, "label 'sad' of window 1: the classes are calm, tense, glad"),
+            ([0, 3], None, "label 3 of window 1: there are classes 0 to 2"),
+            ([0.0, 1.0], None, "label 0.0 of window 0"),
             ([[1, 0, 0], [0, 1, 0]], None, r"labels have shape \(2, 3\)"),
             ([0], None, "2 windows, 1 labels and 2 groups"),
             ([0, 1], ["ann"], "2 windows, 2 labels and 1 groups"),
@@ -184,7 +185,7 @@ class TestEvaluate:
             evaluate(self.model, self.x[:2], labels, groups)
 
     def test_no_windows_and_other_outputs(self) -> None:
-        with pytest.raises(NumjazError, match="no window"):
+        with pytest.raises(NumjazError, match="none of them 0"):
             evaluate(self.model, self.x[:0], [])
         steps = self.model.derive(outputs=("module3",), classes=None)
         with pytest.raises(NumjazError, match="one output with a number for each class"):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +40,7 @@ from numjaz.layers import (
 from numjaz.layers.base import Layer
 
 FIXTURES = sorted(Path(__file__).parent.glob("fixtures/keras-*/*.npz"))
+WEIGHTS = Path(__file__).parent.parent / "weights"
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda p: f"{p.parent.name}-{p.stem}")
@@ -134,6 +138,26 @@ def test_a_model_does_not_change() -> None:
     assert np.abs(other.predict(x) - before).max() > 0.1
     with pytest.raises(numjaz.NumjazError, match="'classes/bios'"):
         model.replace({"classes/bios": np.zeros(6)})
+
+
+@pytest.mark.parametrize("copied", [lambda m: pickle.loads(pickle.dumps(m)), copy.deepcopy], ids=["pickled", "copied"])
+@pytest.mark.parametrize("path", [*FIXTURES[:1], *sorted(WEIGHTS.glob("*1d-activity.h5"))], ids=lambda p: p.stem)
+def test_a_copy_is_the_same_network(path: Path, copied: Callable[[numjaz.Model], numjaz.Model]) -> None:
+    """To the bit, with plans of its own, whatever was computed before."""
+    model = numjaz.load(path if path.suffix == ".h5" else path.with_suffix(".keras"))
+    x = np.random.default_rng(0).standard_normal((2, 64, model.nodes[0].layer.features))  # type: ignore[attr-defined]
+    said = model.predict(x)
+    other = copied(model)
+    assert (other.nodes, other.outputs, other.classes) == (model.nodes, model.outputs, model.classes)
+    assert (other.contract, dict(other.provenance)) == (model.contract, dict(model.provenance))
+    for name, array in model.parameters.items():
+        assert other.parameters[name].tobytes() == array.tobytes()
+        assert not np.shares_memory(other.parameters[name], array)
+        assert not other.parameters[name].flags.writeable
+    assert (other.golden is None) == (model.golden is None)
+    for ours, theirs in zip(model.golden or (), other.golden or (), strict=True):
+        np.testing.assert_array_equal(theirs, ours)
+    np.testing.assert_array_equal(other.predict(x), said)
 
 
 @pytest.mark.parametrize(

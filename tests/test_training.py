@@ -63,6 +63,16 @@ def test_names_and_numbers_of_classes_mean_the_same() -> None:
     assert same(a, b)
 
 
+def test_the_models_door_is_the_same_training() -> None:
+    x, labels = swings(20)
+    groups, recipe = np.arange(20) % 3, Recipe(epochs=1, batch=8, sampling="person")
+    first, history = network().fit(x, labels, groups, recipe=recipe, validation=(x, labels))
+    again, told = fit(network(), x, labels, recipe, groups=groups, validation=(x, labels))
+    assert same(first, again)
+    assert history.epochs == told.epochs
+    assert first.provenance["people_trained_on"] == ["0", "1", "2"]
+
+
 @pytest.mark.parametrize("form", ["keras", "torch"])
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_the_same_again_and_otherwise_with_another_seed(form: str, optimizer: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from numjaz.engine.plan import asked_batch, asked_dtype
 from numjaz.errors import NumjazError
+from numjaz.inputs import cast
 from numjaz.layers import Array, GlobalAveragePooling1D, GlobalMaxPooling1D, Input, Recurrent
 from numjaz.model import Model
 from numjaz.nodes import LENGTHS, Node, output_shapes, source_of
@@ -43,7 +44,7 @@ def step(model: Model, state: State, chunk: Array | Mapping[str, Array]) -> tupl
     """What the next samples give, and the state after them; see `Model.step`."""
     if state.nodes != model.nodes:
         raise NumjazError("this state is another network's: begin with start()")
-    given = model.cast(model.checked(chunk, finite=False), state.dtype)
+    given = cast(model.checked(chunk, finite=False), state.dtype)
     if len({x.shape[:2] for x in given.values()}) > 1 or len(next(iter(given.values()))) != state.batch:
         found = ", ".join(str(x.shape) for x in given.values())
         raise NumjazError(f"a chunk is {state.batch} sequences of as many samples for every input, not {found}")

@@ -13,6 +13,7 @@ from numjaz.engine.passes import PASSES, rewritten
 from numjaz.engine.runtime.layout import Block, Single
 from numjaz.engine.runtime.runner import BusyError, Runner
 from numjaz.errors import NumjazError
+from numjaz.inputs import cast
 from numjaz.layers import Array, Input
 from numjaz.model import Model
 from numjaz.nodes import output_shapes, source_of
@@ -71,7 +72,7 @@ class Plan:
         if not self.exact and len(lengths) == 1 and self._fits(min(lengths)):
             with _told():
                 found = self._runner(min(lengths)).run(given)
-        made = found or self.model.reference(self.model.cast(given, self.dtype))
+        made = found or self.model.reference(cast(given, self.dtype))
         return made if len(made) > 1 else made[self.model.outputs[0]]
 
     @property

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from numjaz.errors import NumjazError
 from numjaz.learn import metrics, probabilities
 from numjaz.learn.about import About, Rows
+from numjaz.learn.labels import indices
 from numjaz.learn.metrics import FIGURES, Counts, Floats, Interval, Paired
-from numjaz.learn.windows import Windows
+from numjaz.learn.windows import Windows, as_windows
 
 Numbers = NDArray[np.int64]
 
@@ -191,17 +192,14 @@ def judgement(
 
 def predicted(model: Classifier, x: NDArray[Any] | Windows, rows: Rows) -> NDArray[Any]:
     """What a model says of some windows, (len(rows), C), computed `BATCH` at a time."""
-    made = [model.predict(_taken(x, rows[a : a + BATCH])) for a in range(0, len(rows), BATCH)]
+    windows = as_windows(x)
+    made = [model.predict(windows.take(rows[a : a + BATCH])) for a in range(0, len(rows), BATCH)]
     if not made:
         raise NumjazError("there is no window to judge on")
     for each in made[:1]:
         if not isinstance(each, np.ndarray) or each.ndim != 2:
             raise NumjazError("a network is judged by one output with a number for each class; this one gives others")
     return np.concatenate(made)
-
-
-def _taken(x: NDArray[Any] | Windows, rows: Rows) -> NDArray[Any]:
-    return x[rows].astype(np.float32, copy=False) if isinstance(x, np.ndarray) else x.take(rows)
 
 
 def judged(
@@ -270,8 +268,8 @@ def evaluate(
     >>> int(judged.confusion.sum()), judged.people
     (4, ('ann', 'bob'))
     """
-    windows: NDArray[Any] | Windows = x if hasattr(x, "take") else np.asarray(x)
-    count = len(windows) if isinstance(windows, np.ndarray) else windows.shape[0]
+    windows = as_windows(x)
+    count = windows.shape[0]
     people = ["everybody"] * count if groups is None else list(groups)
     if not len(labels) == len(people) == count:
         raise NumjazError(
@@ -279,17 +277,4 @@ def evaluate(
         )
     said = predicted(model, windows, np.arange(count))
     classes = named(model, said.shape[1])
-    return judgement(said, numbered(labels, classes), people, classes)
-
-
-def numbered(labels: Sequence[Any] | NDArray[Any], classes: Sequence[str]) -> Numbers:
-    """Labels, which are names or numbers of classes, as numbers; `NumjazError` for one that is neither."""
-    index: dict[Any, int] = {name: k for k, name in enumerate(classes)} | {k: k for k in range(len(classes))}
-    given = np.asarray(labels)
-    if given.ndim != 1:
-        raise NumjazError(f"labels have shape {given.shape}; there is one for each window, its class")
-    given = given.tolist()
-    for label in given:
-        if label not in index:
-            raise NumjazError(f"a label is {label!r:.60}; the classes are {', '.join(classes):.200}")
-    return np.array([index[label] for label in given], np.int64)
+    return judgement(said, indices(labels, classes), people, classes)

@@ -21,30 +21,53 @@ def len_classes(model: Model) -> int:
     return int(model.shapes()[model.outputs[0]][-1])
 
 
-def indices(model: Model, labels: Sequence[Any] | Array) -> Labels:
-    """Classes by their indices; `NumjazError` names one that the network does not have."""
-    given, count = np.asarray(labels), len_classes(model)
+def indices(labels: Sequence[Any] | Array, classes: Sequence[str] | int) -> Labels:
+    """Labels as numbers of classes.
+
+    Parameters
+    ----------
+    labels : sequence (N,)
+        The class of each window: its number, from 0, or its name.
+    classes : sequence of str, or int
+        Their names, or how many there are where they have none.
+
+    Returns
+    -------
+    array (N,)
+
+    Raises
+    ------
+    NumjazError
+        For a label that is no class, naming the window, and for names where classes have none.
+
+    Examples
+    --------
+    >>> indices(["tense", "calm"], ("calm", "tense")).tolist()
+    [1, 0]
+    """
+    given, count = np.asarray(labels), classes if isinstance(classes, int) else len(classes)
     if given.ndim != 1:
-        raise NumjazError(f"labels must be one class a window, not an array of shape {given.shape}")
+        raise NumjazError(f"labels have shape {given.shape}; there is one for each window, its class")
     if given.dtype.kind in "iub":
         wrong = np.flatnonzero((given < 0) | (given >= count))
         if len(wrong):
-            raise NumjazError(
-                f"label {given[wrong[0]]} of window {wrong[0]:,}: the network has classes 0 to {count - 1}"
-            )
+            raise NumjazError(f"label {given[wrong[0]]} of window {wrong[0]:,}: there are classes 0 to {count - 1}")
         return given.astype(np.intp)
-    if model.classes is None:
-        raise NumjazError("labels are names, and the network has none: model.derive(classes=[...]) names its classes")
-    index = {name: k for k, name in enumerate(model.classes)}
+    if isinstance(classes, int):
+        raise NumjazError(
+            f"labels are {given.dtype}, and the network's classes have no names: give whole numbers, "
+            f"or name them with model.derive(classes=[...])"
+        )
+    index = {name: k for k, name in enumerate(classes)}
     for at, name in enumerate(given.tolist()):
         if name not in index:
-            raise NumjazError(f"label {name!r:.60} of window {at:,}: the classes are {', '.join(index)}")
+            raise NumjazError(f"label {name!r:.60} of window {at:,}: the classes are {', '.join(classes):.200}")
     return np.array([index[name] for name in given.tolist()], np.intp)
 
 
 def labels_for(model: Model, windows: Windows, labels: Sequence[Any] | Array) -> Labels:
     """The labels as indices, where they and the windows fit the network."""
-    found = indices(model, labels)
+    found = indices(labels, model.classes or len_classes(model))
     layer = next(node.layer for node in model.nodes if isinstance(node.layer, Input))
     count, time_, features = windows.shape
     if layer.features != features or layer.axes not in ((None,), (time_,)):
