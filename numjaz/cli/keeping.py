@@ -80,7 +80,8 @@ def _judged_apart(model: Model, store: Store, about: About, split: Parts) -> tup
     if not len(split.apart):
         return model, None
     found = judged(model, store, store.labels, about, split.apart)
-    figures = {key: value for key, value in found.to_dict().items() if key in JUDGED}
+    # Of one person there is no interval, and a network's file holds no NaN.
+    figures = {key: value for key, value in found.to_dict().items() if key in JUDGED and not np.isnan(value).any()}
     return model.derive(provenance={**model.provenance, "judged": figures}), found
 
 

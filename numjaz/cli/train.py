@@ -116,11 +116,11 @@ def _begin(args: argparse.Namespace, recipe: Recipe, store: Store) -> Model:
     name, options = parsed_builder(args.architecture)
     if name not in BUILDERS:
         raise NumjazError(f"--architecture {name!r:.60}: the networks are {', '.join(BUILDERS)}")
-    stated = {"features": args.features, "classes": store.classes, "seed": recipe.seed}
+    stated = {"features": args.features, "classes": len(store.classes), "seed": recipe.seed}
     for option in stated:
         if option in options:
             raise NumjazError(f"--architecture {name}: {option} is stated by the other options")
-    return build(name, {**options, **stated}).derive(contract=store.contract)
+    return build(name, {**options, **stated}).derive(classes=store.classes, contract=store.contract)
 
 
 def _replay(args: argparse.Namespace) -> int:
