@@ -260,7 +260,7 @@ def test_a_record_is_done_again(capsys: Capture) -> None:
 )
 def test_judging_a_way_of_training(split: str, windows: int | None, people: int, capsys: Capture) -> None:
     said = told(capsys, "train", *FILES[:3], *TINY, *SHORT, "--judge", split, "--sampling", "class")["protocol"]
-    found = said[TINY[1]]
+    found = said["jazbat"]
     assert (said["split"], found["people"]) == (split, people)
     assert found["windows"] == windows or (windows is None and 0 < found["windows"] < 63)
     assert np.sum(found["confusion"]) == found["windows"]
@@ -271,7 +271,7 @@ def test_judging_leaves_people_apart_out_and_watches_people_of_each_fold(capsys:
     options = ["--apart", "fay", "--judge", "person:2", "--validation", "1", "--patience", "1"]
     said = told(capsys, "train", *FILES, *TINY, *SHORT, *options, "--out", "net.h5")
     assert said["people"]["apart"] == ["fay"] == list(said["judged"]["per_person"])
-    assert sorted(said["protocol"][TINY[1]]["per_person"]) == list(PEOPLE[:5])
+    assert sorted(said["protocol"]["jazbat"]["per_person"]) == list(PEOPLE[:5])
     refused(capsys, "train", *FILES, *TINY, "--judge", "person", "--validation", "ann")
 
 
@@ -282,7 +282,7 @@ def test_the_random_split_shows_both_figures(capsys: Capture) -> None:
     assert "other people" in out
     assert re.search(r"accuracy 0\.\d\d on windows drawn at random \(.* hold samples that were trained on", out)
     assert "on 2 other people, by the same network" in out
-    found = told(capsys, "train", *FILES, *QUICK, "--judge", "random", "--apart", "eve,fay")["protocol"][TINY[1]]
+    found = told(capsys, "train", *FILES, *QUICK, "--judge", "random", "--apart", "eve,fay")["protocol"]["jazbat"]
     assert set(found["honest"]["per_person"]) == {"eve", "fay"}
     assert not set(found["honest"]["per_person"]) & set(found["random"]["per_person"])
     assert found["words"] in out
@@ -307,6 +307,10 @@ def test_transfer(capsys: Capture) -> None:
     )
     kept = arrays("source.h5").items() & arrays("net.h5").items()
     assert not any(name.startswith("bigru/") for name, _ in kept)
+    judged = ["--judge", "person:2", "--batch", "16"]
+    frozen, free = (told(capsys, *transfer, *judged, *more)["protocol"] for more in (["--freeze", "body"], []))
+    assert frozen["from nothing"] == free["from nothing"]  # where there is nothing to keep
+    assert frozen["from source"] != free["from source"]
     assert "is what is read" in refused(capsys, *transfer[:-1], "source.h5")
     for freeze in ("nosuch", "*", ""):
         refused(capsys, *transfer, "--freeze", freeze)

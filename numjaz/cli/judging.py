@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ from numjaz.report import table
 Found = dict[str, Judged | Leaky]
 """A judgement by the name of the way of training."""
 
+WIDTH = 100  # columns of the text
 SPLITS = "person[:K], recording[:K], time[:SHARE] or random"
 
 
@@ -112,7 +114,8 @@ def text(split: str, found: Found) -> str:
         tested = "" if np.isnan(low) else f" [{low:+.3f}, {high:+.3f}], p = {p:.3f}, person by person"
         words.append(f"{figure.replace('_f1', '-F1')}, {first} less {second}: {value:+.3f}{tested}")
     body = table(["way", "accuracy", "macro-F1", "windows", "people"], rows, right=(3, 4))
-    return "\n".join((f"judged by {split}; intervals: 95 %, bootstrap over people", body, *words))
+    lines = [line for each in words for line in textwrap.wrap(each, WIDTH)]
+    return "\n".join((f"judged by {split}; intervals: 95 %, bootstrap over people", body, *lines))
 
 
 def _row(judged: Judged) -> list[str]:

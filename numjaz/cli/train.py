@@ -79,7 +79,7 @@ def execute(args: argparse.Namespace) -> int:
         if not args.json:
             print(words)
     if protocol is not None:
-        found = protocol.judge({args.architecture: (begin, recipe)})
+        found = protocol.judge({args.architecture.partition(":")[0]: (begin, recipe)})
         said["protocol"] = {"split": args.judge, **plain(found)}
         if not args.json:
             print(text(args.judge, found))
