@@ -27,15 +27,11 @@ from numjaz.cli import (
     train,
     transfer,
 )
+from numjaz.cli.options import Parser
 from numjaz.cli.output import note
 from numjaz.errors import NumjazError, NumjazWarning, printable
 
 COMMANDS = (run, score, train, transfer, personalise, models, info, count, audit, check, convert, export, bench)
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise NumjazError(f"{message}; see {self.prog} --help")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -57,8 +53,8 @@ def main(argv: list[str] | None = None) -> int:
     except NumjazError as error:
         print(f"numjaz: {printable(str(error))}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("numjaz: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(": ".join(("numjaz: interrupted", *map(str, interrupt.args))), file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader, `head` say, has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -72,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="numjaz", description="Neural networks for wearable sensors, in plain NumPy.")
+    parser = Parser(prog="numjaz", description="Neural networks for wearable sensors, in plain NumPy.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print numjaz, NumPy, BLAS and CPU, and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import textwrap
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
+
+from numjaz.cli.learning import trainer
+from numjaz.cli.parts import Labelled, Parts, is_number
 from numjaz.errors import NumjazError
+from numjaz.learn.about import About
 from numjaz.learn.judging import Judged
-from numjaz.learn.protocols import Leaky, Train, cross_validated, leaky
+from numjaz.learn.labels import Labels
+from numjaz.learn.pages import said
+from numjaz.learn.protocols import Leaky, cross_validated, leaky
+from numjaz.learn.recipe import Recipe
 from numjaz.learn.splits import Fold, by_person, by_recording, by_time
 from numjaz.learn.store import Store
 from numjaz.model import Model
 from numjaz.report import table
 
+Found = dict[str, Judged | Leaky]
+"""A judgement by the name of the way of training."""
+
+WIDTH = 100  # columns of the text
 SPLITS = "person[:K], recording[:K], time[:SHARE] or random"
-
-
-class Way(NamedTuple):
-    """A way of training: its name, the network that it begins with, and how."""
-
-    name: str
-    begin: Model
-    train: Train[Model]
 
 
 def add_judge_options(parser: argparse.ArgumentParser) -> None:
@@ -35,32 +40,54 @@ def add_judge_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def folds_of(split: str, store: Store, seed: int) -> list[Fold]:
-    """The folds that a word of ``--judge`` means."""
-    kind, _, number = split.partition(":")
-    about = store.about
+class Protocol:
+    """``--judge``: the folds that it means, made before anything is trained."""
+
+    def __init__(self, args: argparse.Namespace, store: Store, about: About, split: Parts) -> None:
+        if args.validation is not None and not is_number(args.validation):
+            raise NumjazError("--judge goes with --validation N: every fold has other people to choose from")
+        self.split, self._seed, self._validation = args.judge, args.seed, args.validation
+        self._given = Labelled(store, store.labels, about)
+        self._apart = split.people["apart"] or None
+        self._folds: list[Fold] | None = None
+        if self.split == "random":
+            if len(set(about.person.tolist())) < 2:
+                raise NumjazError("--judge random: the honest figure needs a second person")
+            return
+        if self._apart:  # they judge one network, when it is done
+            self._given = self._given.of(np.sort(np.concatenate((split.train, split.validation))))
+        self._folds = _folds(self.split, self._given.about, self._given.labels, self._seed)
+
+    def judge(self, ways: Mapping[str, tuple[Model, Recipe]]) -> Found:
+        """Every way of training, which is the network that it begins with and how, judged by the same folds."""
+        windows, labels, about = self._given
+        made: Found = {}
+        for name, (begin, recipe) in ways.items():
+            train = trainer(recipe, self._given, self._validation)
+            made[name] = (
+                leaky(train, begin, windows, labels, about, apart=self._apart, seed=self._seed)
+                if self._folds is None
+                else cross_validated(train, begin, windows, labels, about, self._folds)
+            )
+        return made
+
+
+def _folds(split: str, about: About, labels: Labels, seed: int) -> list[Fold]:
+    kind, colon, number = split.partition(":")
     try:
         match kind:
             case "person":
-                return by_person(about, int(number) if number else None, seed)
+                return by_person(about, int(number) if colon else None, seed)
             case "recording":
-                return by_recording(about, int(number) if number else None, seed)
+                return by_recording(about, int(number) if colon else None, seed)
             case "time":
-                return by_time(about, float(number or 0.3), store.labels)
+                return by_time(about, float(number) if colon else 0.3, labels)
     except ValueError:
-        raise NumjazError(f"--judge {split}: {number!r} is no number") from None
+        raise NumjazError(f"--judge {split:.60}: {number!r:.60} is no number") from None
     raise NumjazError(f"--judge {split!r:.60}: the splits are {SPLITS}")
 
 
-def judge(split: str, ways: Sequence[Way], store: Store, seed: int) -> dict[str, Judged | Leaky]:
-    """Every way judged by the same folds."""
-    if split == "random":
-        return {way.name: leaky(way.train, way.begin, store, store.labels, store.about, seed=seed) for way in ways}
-    folds = folds_of(split, store, seed)
-    return {way.name: cross_validated(way.train, way.begin, store, store.labels, store.about, folds) for way in ways}
-
-
-def plain(found: dict[str, Judged | Leaky]) -> dict[str, Any]:
+def plain(found: Found) -> dict[str, Any]:
     """What was found as values that JSON can hold; of two ways, their difference too."""
     made: dict[str, Any] = {}
     for name, each in found.items():
@@ -73,7 +100,7 @@ def plain(found: dict[str, Judged | Leaky]) -> dict[str, Any]:
     return made
 
 
-def text(split: str, found: dict[str, Judged | Leaky]) -> str:
+def text(split: str, found: Found) -> str:
     """What was found as a table and, of two ways, what the first gave."""
     rows, words = [], []
     for name, each in found.items():
@@ -84,23 +111,19 @@ def text(split: str, found: dict[str, Judged | Leaky]) -> str:
             rows.append([name, *_row(each)])
     for figure, (value, low, high, p) in _differences(found).items():
         first, second = found
-        words.append(
-            f"{figure}, {first} less {second}: {value:+.3f} [{low:+.3f}, {high:+.3f}], p = {p:.3f}, person by person"
-        )
-    head = ["way", "accuracy", "interval", "macro-F1", "interval", "windows", "people"]
-    body = table(head, rows, right=(1, 3, 5, 6))
-    return "\n".join((f"judged by {split}; intervals: 95 %, bootstrap over people", body, *words))
+        tested = "" if np.isnan(low) else f" [{low:+.3f}, {high:+.3f}], p = {p:.3f}, person by person"
+        words.append(f"{figure.replace('_f1', '-F1')}, {first} less {second}: {value:+.3f}{tested}")
+    body = table(["way", "accuracy", "macro-F1", "windows", "people"], rows, right=(3, 4))
+    lines = [line for each in words for line in textwrap.wrap(each, WIDTH)]
+    return "\n".join((f"judged by {split}; intervals: 95 %, bootstrap over people", body, *lines))
 
 
 def _row(judged: Judged) -> list[str]:
-    cells = []
-    for name in ("accuracy", "macro_f1"):
-        value, low, high = judged.figure(name)
-        cells += [f"{value:.3f}", f"{low:.3f} to {high:.3f}"]
-    return [*cells, f"{len(judged):,}", str(len(judged.people))]
+    figures = [said(judged.figure(name)) for name in ("accuracy", "macro_f1")]
+    return [*figures, f"{len(judged):,}", str(len(judged.people))]
 
 
-def _differences(found: dict[str, Judged | Leaky]) -> dict[str, tuple[float, float, float, float]]:
+def _differences(found: Found) -> dict[str, tuple[float, float, float, float]]:
     ways = list(found.values())
     if len(ways) != 2 or not all(isinstance(way, Judged) for way in ways):
         return {}

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from numjaz.cli.options import read_windows
+from numjaz.cli.options import cut, read_each
 from numjaz.cli.output import note
+from numjaz.cli.parts import Labelled, Parts, watch
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError
 from numjaz.learn.about import Rows
 from numjaz.learn.augmentation import Augmentation
-from numjaz.learn.history import Progress
+from numjaz.learn.history import History, Progress
 from numjaz.learn.protocols import Train
 from numjaz.learn.recipe import CHOICES, Recipe
-from numjaz.learn.splits import held_out
 from numjaz.learn.store import Store
 from numjaz.learn.training import fit
-from numjaz.learn.windows import Part
 from numjaz.model import Model
-
-CHECKPOINT = ".checkpoint.npz"  # behind the output's name
 
 
 def add_recipe_options(parser: argparse.ArgumentParser, **defaults: Any) -> None:
@@ -93,14 +90,33 @@ def recipe_of(args: argparse.Namespace, **changes: Any) -> Recipe:
     return Recipe(**{**{name: getattr(args, name) for name in names}, "augmentation": augmentation, **changes})
 
 
-def read_store(args: argparse.Namespace, contract: Contract, classes: Sequence[str] | None) -> Store:
-    """The windows of all recordings; what was met is said."""
-    found = [read_windows(args, path, contract) for path in args.recordings]
+def refuse_without_out(args: argparse.Namespace) -> None:
+    """Raise where an option is of the network that ``--out`` writes, and ``--judge`` alone writes none."""
+    if args.out is None and args.judge is not None:
+        for name in ("title", "citation", "licence", "resume"):
+            if getattr(args, name):
+                raise NumjazError(f"--{name} goes with --out: --judge alone keeps no network")
+
+
+def names_of(paths: Sequence[str]) -> dict[str, str]:
+    """What recordings are called in records: their paths below the folder that holds them all."""
+    whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - a link is called what it is called
+    if len(set(whole)) < len(whole):
+        raise NumjazError("a recording is named twice; each is read once")
+    folder = os.path.commonpath([path.parent for path in whole])
+    return {path: each.relative_to(folder).as_posix() for path, each in zip(paths, whole, strict=True)}
+
+
+def read_store(
+    args: argparse.Namespace, contract: Contract, classes: Sequence[str] | None, names: Mapping[str, str]
+) -> Store:
+    """The windows of all recordings, which have these names; what was met is said."""
+    found = (cut(args, replace(recording, source=names[path]), contract) for path, recording in read_each(args))
     return Store.of(found, classes=classes, tell=note)
 
 
-def output(args: argparse.Namespace) -> Path:
-    """Where the network goes; `NumjazError` where it cannot."""
+def output(args: argparse.Namespace, *inputs: str | None) -> Path:
+    """Where the network goes; `NumjazError` where it cannot, or where an input lies."""
     if not args.out:
         raise NumjazError("--out OUT.h5 says where the network goes")
     path = Path(args.out)
@@ -108,48 +124,48 @@ def output(args: argparse.Namespace) -> Path:
         raise NumjazError(f"--out {args.out}: the name ends in .h5")
     if not path.parent.is_dir():
         raise NumjazError(f"--out {args.out}: there is no folder {path.parent}")
+    taken = {Path(os.path.realpath(name)) for name in (*args.recordings, args.gyro, args.gravity, *inputs) if name}
+    for written in (path, *(path.with_suffix(suffix) for suffix in (".json", ".md")), checkpoint_of(path)):
+        if Path(os.path.realpath(written)) in taken:
+            raise NumjazError(f"--out {args.out}: {written.name} is what is read; give another name")
+        if written.exists() and not written.is_file():
+            raise NumjazError(f"{written}: not a regular file, so it is not replaced")
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()  # before the training, not after it
+    except OSError as error:
+        raise NumjazError(f"--out {args.out}: cannot be written ({error.strerror})") from None
     return path
 
 
-def listed(text: str | None) -> list[str]:
-    """``a,b`` as a list."""
-    return [part.strip() for part in text.split(",") if part.strip()] if text else []
+def checkpoint_of(path: Path) -> Path:
+    """Where the state of a training lies until it ends."""
+    return path.with_name(path.name + ".checkpoint.npz")
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Rows to train on, to watch while training, and kept apart; whose they are."""
-
-    train: Rows
-    validation: Rows
-    apart: Rows
-    people: Mapping[str, list[str]]
-
-
-def parts(store: Store, apart: Sequence[str], validation: str | None, seed: int) -> Parts:
-    """Every person in one part."""
-    about, rows = store.about, np.arange(store.shape[0])
-    empty: Rows = rows[:0]
-    test = empty
-    if apart:
-        (fold,) = held_out(about, apart)
-        rows, test = fold.train, fold.test
-    watched = empty
-    if validation:
-        left = sorted(set(about.person[rows].tolist()))
-        if validation.isdigit() and validation not in left:
-            if not 0 < int(validation) < len(left):
-                raise NumjazError(f"--validation {validation}: there are {len(left)} people to take from")
-            chosen = sorted(np.random.default_rng(seed).choice(left, int(validation), replace=False).tolist())
-        else:
-            chosen = listed(validation)
-        (fold,) = held_out(about.take(rows), chosen)
-        rows, watched = rows[fold.train], rows[fold.test]
-    people = {
-        kind: sorted(set(about.person[part].tolist()))
-        for kind, part in (("trained", rows), ("validation", watched), ("apart", test))
-    }
-    return Parts(rows, watched, test, people)
+def fitted(
+    args: argparse.Namespace, begin: Model, recipe: Recipe, store: Store, split: Parts, path: Path | None
+) -> tuple[Model, History]:
+    """The training of a command, with its checkpoint beside the output where there is one."""
+    given, checkpoint = Labelled(store, store.labels, store.about), None if path is None else checkpoint_of(path)
+    learned, watched = given.of(split.train), given.of(split.validation)
+    if args.resume and checkpoint is not None and not checkpoint.exists():
+        note(f"--resume: there is no {checkpoint.name}, so the training begins")
+    try:
+        return fit(
+            begin,
+            learned.windows,
+            learned.labels,
+            recipe,
+            groups=learned.about.person,
+            validation=watched[:2] if len(split.validation) else None,
+            checkpoint=checkpoint,
+            resume=args.resume,
+            tell=shower(),
+        )
+    except KeyboardInterrupt:
+        if checkpoint is None or not checkpoint.exists():
+            raise
+        raise KeyboardInterrupt(f"the same command with --resume goes on from {checkpoint.name}") from None
 
 
 def shower(what: str = "") -> Callable[[Progress], None]:
@@ -175,12 +191,20 @@ def shower(what: str = "") -> Callable[[Progress], None]:
     return show
 
 
-def trainer(recipe: Recipe, store: Store) -> Train[Model]:
-    """`fit` on some rows, as protocols call it."""
-    people = store.about.person
+def trainer(recipe: Recipe, given: Labelled, validation: str | None) -> Train[Model]:
+    """`fit` on some rows, as protocols call it; of their people so many are watched as ``--validation`` says."""
 
     def train(model: Model, rows: Rows, number: int) -> Model:
-        told = shower(f"fold {number + 1}, ")
-        return fit(model, Part(store, rows), store.labels[rows], recipe, groups=people[rows], tell=told)[0]
+        own, held = watch(given.about, rows, validation, recipe.seed)
+        learned, watched = given.of(own), given.of(held)
+        return fit(
+            model,
+            learned.windows,
+            learned.labels,
+            recipe,
+            groups=learned.about.person,
+            validation=watched[:2] if len(held) else None,
+            tell=shower(f"fold {number + 1}, "),
+        )[0]
 
     return train

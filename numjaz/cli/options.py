@@ -5,19 +5,26 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from numjaz.architectures import BUILDERS, build
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError
 from numjaz.formats import load
 from numjaz.model import Model
-from numjaz.signal import Recording, Windows, read_recording, windows
+from numjaz.signal import Recording, Report, Windows, read_recording, windows
 from numjaz.signal.features import ACCELERATION_UNITS, ROTATION_UNITS
 
 DEFAULT_MODEL = "jazbat-watch-1d-activity"
+
+
+class Parser(argparse.ArgumentParser):
+    """One whose errors are ours."""
+
+    def error(self, message: str) -> NoReturn:
+        raise NumjazError(f"{message}; see {self.prog} --help")
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -176,7 +183,26 @@ def chosen_model(args: argparse.Namespace) -> tuple[Model, Contract, list[str]]:
 
 def read_windows(args: argparse.Namespace, path: str, contract: Contract) -> Windows:
     """One recording's windows, by the options."""
-    recording = read_recording(
+    return cut(args, _read(args, path, args.people.split(",") if args.people else None), contract)
+
+
+def read_each(args: argparse.Namespace) -> Iterator[tuple[str, Recording]]:
+    """Every recording and its path; each of ``--people`` is in one of the recordings at least."""
+    asked = args.people.split(",") if args.people else None
+    if asked is None or len(args.recordings) == 1:
+        yield from ((path, _read(args, path, asked)) for path in args.recordings)
+        return
+    met = {path: {p.subject for p in _read(args, path, None).pieces(Report())} for path in args.recordings}
+    for who in asked:
+        if not any(who in here for here in met.values()):
+            raise NumjazError(f"--people: no subject {who} in any of the recordings")
+    for path, here in met.items():
+        if own := [who for who in asked if who in here]:
+            yield path, _read(args, path, own)
+
+
+def _read(args: argparse.Namespace, path: str, people: Sequence[str] | None) -> Recording:
+    return read_recording(
         path,
         gyro=args.gyro,
         gravity=args.gravity,
@@ -185,9 +211,8 @@ def read_windows(args: argparse.Namespace, path: str, contract: Contract) -> Win
         gyro_units=args.gyro_units,
         columns=_columns(args.columns),
         time_unit=args.time_unit,
-        people=args.people.split(",") if args.people else None,
+        people=people,
     )
-    return cut(args, recording, contract)
 
 
 def cut(args: argparse.Namespace, recording: Recording, contract: Contract) -> Windows:

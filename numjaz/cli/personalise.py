@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from numjaz.cli.learning import add_recipe_options, output, read_store, recipe_of, shower
-from numjaz.cli.options import add_model_options, add_recording_options, chosen_model
+from numjaz.cli.learning import add_recipe_options, names_of, output, read_store, recipe_of, shower
+from numjaz.cli.options import DEFAULT_MODEL, add_model_options, add_recording_options, chosen_model
 from numjaz.cli.output import json_line, note
 from numjaz.errors import NumjazError
 from numjaz.learn.heads import body_of, with_statistics_of
@@ -45,12 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run the command."""
-    path = output(args) if args.out else None
-    if args.validation or args.resume:
-        raise NumjazError("--validation and --resume: a few minutes of one person are learned in one go, without them")
+    path = output(args, args.model or DEFAULT_MODEL, args.like, args.architecture) if args.out is not None else None
+    for name in ("validation", "patience", "resume"):
+        if getattr(args, name):
+            raise NumjazError(f"--{name}: a few minutes of one person are learned in one go, without it")
     model, contract, classes = chosen_model(args)
     model = model.derive(classes=classes, contract=contract, golden=None)
-    store = read_store(args, contract, classes)
+    store = read_store(args, contract, classes, names_of(args.recordings))
     if len(store.people) > 1:
         raise NumjazError(f"the recordings are of {len(store.people)} people; --people ID chooses one")
     (fold,) = by_time(store.about, args.share, store.labels)

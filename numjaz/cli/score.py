@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from numjaz.cli.options import DEFAULT_MODEL, add_model_options, add_recording_options, chosen_model, read_windows
+from numjaz.cli.options import DEFAULT_MODEL, add_model_options, add_recording_options, chosen_model, cut, read_each
 from numjaz.cli.output import check_page, json_line, note, shown, write_page
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError
@@ -83,8 +83,8 @@ def _judged(args: argparse.Namespace, model: Model, contract: Contract, classes:
     index = {name: k for k, name in enumerate(classes)}
     said, truth, persons = [], [], []
     other: dict[str, int] = {}
-    for path in args.recordings:
-        found = read_windows(args, path, contract)
+    for path, recording in read_each(args):
+        found = cut(args, recording, contract)
         for batch in shown(found.batches(), path):
             known = np.flatnonzero([name in index for name in batch.activity])
             for name in batch.activity:

@@ -8,44 +8,31 @@ which --resume goes on to the bit. --replay RECORD trains again as a record says
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from numjaz.architectures import BUILDERS, build
-from numjaz.cli.judging import Way, add_judge_options, judge, plain, text
-from numjaz.cli.keeping import (
-    described,
-    judged_apart,
-    keep,
-    match_recordings,
-    read_record,
-    recorded,
-    score_command,
-    trained_text,
-)
+from numjaz.cli.judging import Protocol, add_judge_options, plain, text
+from numjaz.cli.keeping import hashes, keep, match_recordings, read_record
 from numjaz.cli.learning import (
-    CHECKPOINT,
-    Parts,
     add_kept_options,
     add_recipe_options,
-    listed,
+    fitted,
+    names_of,
     output,
-    parts,
     read_store,
     recipe_of,
-    shower,
-    trainer,
+    refuse_without_out,
 )
-from numjaz.cli.options import add_recording_options, parsed_builder
+from numjaz.cli.options import Parser, add_recording_options, parsed_builder
 from numjaz.cli.output import json_line
+from numjaz.cli.parts import Parts, listed, parts
 from numjaz.contract import CHANNELS, MAGNITUDES, Contract
 from numjaz.errors import NumjazError
-from numjaz.learn.history import History
+from numjaz.learn.about import About
 from numjaz.learn.recipe import Recipe
-from numjaz.learn.record import card, hashes, record_of, weights_sha256
+from numjaz.learn.record import weights_sha256
 from numjaz.learn.store import Store
-from numjaz.learn.training import fit
-from numjaz.learn.windows import Part
 from numjaz.model import Model
 
 
@@ -61,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     contract.add_argument(
         "--features", type=int, choices=tuple(CHANNELS), default=1, help="1: |a| - g; 3: axes; 6: and the gyroscope's"
     )
-    contract.add_argument("--magnitude", choices=tuple(MAGNITUDES), default="minus_g", help="with --features 1")
+    contract.add_argument("--magnitude", choices=tuple(MAGNITUDES), help="with --features 1 (default minus_g)")
     contract.add_argument("--sampled", type=float, default=20.0, metavar="HZ", help="its samples a second (default 20)")
     contract.add_argument("--window", type=int, default=256, metavar="N", help="its samples (default 256)")
     contract.add_argument("--without-gravity", action="store_true", help="the recordings' acceleration has no gravity")
@@ -75,53 +62,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run the command."""
-    if args.replay:
+    if args.replay is not None:
         return _replay(args)
-    path = output(args) if args.out or not args.judge else None
-    recipe, store, split = _read(args)
+    _check(args)
+    path = output(args) if args.out is not None or args.judge is None else None
+    names = names_of(args.recordings)
+    recordings = hashes(names)
+    recipe, store, about, split = _read(args, names)
+    begin = _begin(args, recipe, store)
     said: dict[str, Any] = {}
+    protocol = None if args.judge is None else Protocol(args, store, about, split)
     if path is not None:
-        model, history = _train(args, recipe, store, split, path)
-        record = record_of(
-            model,
-            store,
-            recipe,
-            history,
-            command=recorded(args),
-            recordings=hashes(args.recordings),
-            people=split.people,
+        said, words = keep(
+            args, path, fitted(args, begin, recipe, store, split, path), recipe, store, split, recordings
         )
-        model, found = judged_apart(model, store, split)
-        keep(path, model, record, card(path.stem, model, record, found, score_command(args, path, split)))
-        said |= {"path": str(path), **record} | ({"judged": found.to_dict()} if found else {})
         if not args.json:
-            print(trained_text(path, history, found))
-    if args.judge:
-        begin = _begin(args, recipe, store)
-        ways = [Way(args.architecture, begin, trainer(recipe, store))]
-        judgement = judge(args.judge, ways, store, recipe.seed)
-        said["protocol"] = {"split": args.judge, **plain(judgement)}
+            print(words)
+    if protocol is not None:
+        found = protocol.judge({args.architecture.partition(":")[0]: (begin, recipe)})
+        said["protocol"] = {"split": args.judge, **plain(found)}
         if not args.json:
-            print(text(args.judge, judgement))
+            print(text(args.judge, found))
     if args.json:
         print(json_line(said))
     return 0
 
 
-def _read(args: argparse.Namespace) -> tuple[Recipe, Store, Parts]:
+def _check(args: argparse.Namespace) -> None:
+    if args.magnitude is not None and args.features != 1:
+        raise NumjazError(f"--magnitude goes with --features 1, not {args.features}")
+    refuse_without_out(args)
+
+
+def _read(args: argparse.Namespace, names: Mapping[str, str]) -> tuple[Recipe, Store, About, Parts]:
     """How, on what, and whose it is."""
     recipe = recipe_of(args)
     contract = Contract(
         features=CHANNELS[args.features],
         rate_hz=args.sampled,
         window=args.window,
-        hop=args.hop or 32,
+        hop=32 if args.hop is None else args.hop,
         gravity=not args.without_gravity,
-        magnitude=args.magnitude if args.features == 1 else None,
+        magnitude=(args.magnitude or "minus_g") if args.features == 1 else None,
         placement=args.placement,
     )
-    store = read_store(args, contract, listed(args.classes) or None)
-    return recipe, store, parts(store, listed(args.apart), args.validation, recipe.seed)
+    store = read_store(args, contract, listed(args.classes, "--classes") or None, names)
+    about = store.about
+    return recipe, store, about, parts(store, about, args.apart, args.validation, recipe.seed)
 
 
 def _begin(args: argparse.Namespace, recipe: Recipe, store: Store) -> Model:
@@ -129,46 +116,34 @@ def _begin(args: argparse.Namespace, recipe: Recipe, store: Store) -> Model:
     name, options = parsed_builder(args.architecture)
     if name not in BUILDERS:
         raise NumjazError(f"--architecture {name!r:.60}: the networks are {', '.join(BUILDERS)}")
-    stated = {"features": args.features, "classes": store.classes, "seed": recipe.seed, "contract": store.contract}
+    stated = {"features": args.features, "classes": len(store.classes), "seed": recipe.seed}
     for option in stated:
         if option in options:
             raise NumjazError(f"--architecture {name}: {option} is stated by the other options")
-    return build(name, {**options, **stated})
-
-
-def _train(
-    args: argparse.Namespace, recipe: Recipe, store: Store, split: Parts, path: Path | None
-) -> tuple[Model, History]:
-    about = store.about
-    model, history = fit(
-        _begin(args, recipe, store),
-        Part(store, split.train),
-        store.labels[split.train],
-        recipe,
-        groups=about.person[split.train],
-        validation=(Part(store, split.validation), store.labels[split.validation]) if len(split.validation) else None,
-        checkpoint=None if path is None else path.with_name(path.name + CHECKPOINT),
-        resume=args.resume,
-        tell=shower(),
-    )
-    return described(args, model), history
+    return build(name, {**options, **stated}).derive(classes=store.classes, contract=store.contract)
 
 
 def _replay(args: argparse.Namespace) -> int:
     """Train as a record says; 1 where the bits are others."""
-    record = read_record(args.replay)
-    parser = argparse.ArgumentParser()
+    parser = Parser(prog=args.replay, add_help=False)
     add_arguments(parser)
+    usual = vars(parser.parse_args(args.recordings))
+    for name, value in usual.items():
+        if name not in ("recordings", "replay", "out", "json", "gyro", "gravity") and getattr(args, name) != value:
+            raise NumjazError(f"--{name.replace('_', '-')} goes with a training of its own; --replay repeats a record")
+    path = output(args, args.replay) if args.out is not None else None
+    record = read_record(args.replay)
     again = parser.parse_args(record["command"][1:])
-    again.recordings = match_recordings(args.replay, args.recordings, record["recordings"])
+    names = match_recordings(args.replay, args.recordings, record["recordings"])
+    again.recordings = list(names)
     again.gyro, again.gravity, again.resume = args.gyro, args.gravity, False
-    recipe, store, split = _read(again)
+    recipe, store, _, split = _read(again, names)
     if store.sha256 != record["windows_sha256"]:
         raise NumjazError(f"{args.replay}: the recordings give other windows than they gave then")
-    model, _ = _train(again, recipe, store, split, None)
+    model, _ = fitted(again, _begin(again, recipe, store), recipe, store, split, None)
     same = weights_sha256(model) == record["weights_sha256"]
-    if args.out:
-        model.save(output(args))
+    if path is not None:
+        model.save(path)
     if args.json:
         print(json_line({"same": same, "weights_sha256": weights_sha256(model)}))
     else:

@@ -12,27 +12,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from numjaz.cli.judging import Way, add_judge_options, judge, plain, text
-from numjaz.cli.keeping import described, judged_apart, keep, recorded, score_command, trained_text
+from numjaz.cli.judging import Protocol, add_judge_options, plain, text
+from numjaz.cli.keeping import hashes, keep
 from numjaz.cli.learning import (
-    CHECKPOINT,
     add_kept_options,
     add_recipe_options,
-    listed,
+    fitted,
+    names_of,
     output,
-    parts,
     read_store,
     recipe_of,
-    shower,
-    trainer,
+    refuse_without_out,
 )
 from numjaz.cli.options import add_file_options, add_recording_options, load_file
-from numjaz.cli.output import json_line
+from numjaz.cli.output import json_line, note
+from numjaz.cli.parts import listed, parts
 from numjaz.errors import NumjazError
 from numjaz.learn.heads import body_of, from_nothing, with_classes
-from numjaz.learn.record import card, hashes, record_of
-from numjaz.learn.training import fit
-from numjaz.learn.windows import Part
+from numjaz.learn.pages import many
+from numjaz.report import shortened
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,61 +54,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run the command."""
-    path = output(args) if args.out or not args.judge else None
+    refuse_without_out(args)
+    inputs = (args.source, args.architecture)
+    path = output(args, *inputs) if args.out is not None or args.judge is None else None
     source = load_file(args, args.source)
     if source.contract is None:
         raise NumjazError(f"{args.source}: says nothing of the input it expects, so recordings cannot be read for it")
     contract = replace(
         source.contract,
-        hop=args.hop or source.contract.hop,
+        hop=source.contract.hop if args.hop is None else args.hop,
         gravity=source.contract.gravity and not args.without_gravity,
     )
-    store = read_store(args, contract, listed(args.classes) or None)
-    seed = args.seed
-    begin = with_classes(source, store.classes, seed).derive(contract=contract, golden=None)
-    frozen = body_of(begin) if args.freeze == "body" else tuple(listed(args.freeze))
-    recipe = recipe_of(args, frozen=frozen)
-    split = parts(store, listed(args.apart), args.validation, seed)
+    names = names_of(args.recordings)
+    recordings = hashes(names)
+    store = read_store(args, contract, listed(args.classes, "--classes") or None, names)
+    begin = with_classes(source, store.classes, args.seed).derive(contract=contract, golden=None)
+    frozen = body_of(begin) if args.freeze == "body" else tuple(listed(args.freeze, "--freeze"))
+    recipe, about = recipe_of(args, frozen=frozen), store.about
     said: dict[str, Any] = {}
+    split = parts(store, about, args.apart, args.validation, recipe.seed)
+    protocol = None if args.judge is None else Protocol(args, store, about, split)
+    met = [who for who in store.people if who in source.provenance.get("people_trained_on", ())]
+    if met:
+        note(f"{args.source} was trained on {many(len(met))} of these, by name: {shortened(', '.join(met), 60)}")
     if path is not None:
-        people = store.about.person
-        held = (Part(store, split.validation), store.labels[split.validation]) if len(split.validation) else None
-        model, history = fit(
-            begin,
-            Part(store, split.train),
-            store.labels[split.train],
-            recipe,
-            groups=people[split.train],
-            validation=held,
-            checkpoint=path.with_name(path.name + CHECKPOINT),
-            resume=args.resume,
-            tell=shower(),
-        )
-        model, found = judged_apart(described(args, model), store, split)
-        record = record_of(
-            model,
-            store,
-            recipe,
-            history,
-            command=recorded(args),
-            recordings=hashes(args.recordings),
-            people=split.people,
-        )
-        keep(path, model, record, card(path.stem, model, record, found, score_command(args, path, split)))
-        said |= {"path": str(path), **record} | ({"judged": found.to_dict()} if found else {})
+        trained = fitted(args, begin, recipe, store, split, path)
+        said, words = keep(args, path, trained, recipe, store, split, recordings)
         if not args.json:
-            print(trained_text(path, history, found))
-    if args.judge:
+            print(words)
+    if protocol is not None:
         # From nothing there is nothing to keep: every layer is trained.
-        free = replace(recipe, frozen=())
-        ways = [
-            Way(f"from {Path(args.source).stem}", begin, trainer(recipe, store)),
-            Way("from nothing", from_nothing(begin, seed), trainer(free, store)),
-        ]
-        found_by = judge(args.judge, ways, store, seed)
-        said["protocol"] = {"split": args.judge, **plain(found_by)}
+        nothing = (from_nothing(begin, recipe.seed), replace(recipe, frozen=()))
+        found = protocol.judge({f"from {Path(args.source).stem}": (begin, recipe), "from nothing": nothing})
+        said["protocol"] = {"split": args.judge, **plain(found)}
         if not args.json:
-            print(text(args.judge, found_by))
+            print(text(args.judge, found))
     if args.json:
         print(json_line(said))
     return 0

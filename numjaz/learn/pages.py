@@ -58,12 +58,22 @@ def reading(judged: Judged) -> str:
         if judged.binned is not None
         else "no calibration error, for the outputs are no probabilities"
     )
-    return f"Intervals: 95 %, bootstrap over people. AUC: mean of {classes}, each against the rest; {calibrated}."
+    return f"{over_people(judged)} AUC: mean of {classes}, each against the rest; {calibrated}."
 
 
 def people(judged: Judged) -> str:
     """How many."""
-    return "1 person" if len(judged.people) == 1 else f"{len(judged.people):,} people"
+    return many(len(judged.people))
+
+
+def many(people: int) -> str:
+    """A number of people."""
+    return "1 person" if people == 1 else f"{people:,} people"
+
+
+def over_people(judged: Judged) -> str:
+    """What the intervals are, or why there are none."""
+    return "Intervals: 95 %, bootstrap over people." if len(judged.people) > 1 else "One person gives no interval."
 
 
 def number(value: float) -> str:
@@ -74,6 +84,11 @@ def number(value: float) -> str:
 def span(found: Interval) -> str:
     """The bounds of an interval."""
     return f"{number(found.low)} to {number(found.high)}"
+
+
+def said(found: Interval) -> str:
+    """A figure with its interval, where it has one."""
+    return number(found.value) + ("" if np.isnan(found.low) else f" [{found.low:.3f}, {found.high:.3f}]")
 
 
 def class_rows(judged: Judged) -> list[list[str]]:

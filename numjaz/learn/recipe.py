@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -107,7 +106,7 @@ class Recipe:
             ("beta_2", 0, 1),
             ("epsilon", 0, 1),
             ("momentum", 0, 1),
-            ("clip_norm", 0, math.inf),
+            ("clip_norm", 0, 1e30),
         ):
             value = getattr(self, name)
             if value is None and name in ("epsilon", "clip_norm"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from numjaz.errors import NumjazError
 from numjaz.learn.augmentation import Augmentation
 from numjaz.learn.history import History
 from numjaz.learn.judging import Judged
+from numjaz.learn.pages import many, over_people, people, said
 from numjaz.learn.recipe import Recipe
 from numjaz.learn.store import Store
 from numjaz.model import Model
@@ -32,16 +34,13 @@ def weights_sha256(model: Model) -> str:
     return digest.hexdigest()
 
 
-def hashes(paths: Sequence[str | Path]) -> dict[str, str]:
-    """The SHA-256 of each file by its name; `NumjazError` where one cannot be read."""
-    made = {}
-    for path in map(Path, paths):
-        try:
-            with path.open("rb") as file:
-                made[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise NumjazError(f"{path}: cannot be read ({error.strerror})") from None
-    return made
+def sha256_of(path: str | Path) -> str:
+    """The SHA-256 of a file; `NumjazError` where it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise NumjazError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def record_of(
@@ -97,8 +96,8 @@ def card(name: str, model: Model, record: Mapping[str, Any], judged: Judged | No
     if judged is not None:
         accuracy, f1 = (judged.figure(each) for each in ("accuracy", "macro_f1"))
         lines += [
-            f"On {len(judged.people)} people not trained on: **accuracy {_interval(*accuracy)}, macro-F1",
-            f"{_interval(*f1)}, of {len(judged):,} windows. Intervals: 95 %, bootstrap over people.",
+            f"On {people(judged)} not trained on: **accuracy {said(accuracy)}**, **macro-F1 {said(f1)}**, of "
+            f"{len(judged):,} windows. {over_people(judged)}",
             "",
         ]
     else:
@@ -109,17 +108,13 @@ def card(name: str, model: Model, record: Mapping[str, Any], judged: Judged | No
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _interval(value: float, low: float, high: float) -> str:
-    return f"{value:.3f}** [{low:.3f}, {high:.3f}]"
-
-
 def _input(model: Model) -> list[str]:
     contract = model.contract
     if contract is None:
         return []
     fed = f"{', '.join(contract.features)} in {', '.join(dict.fromkeys(contract.units))}"
     if contract.magnitude:
-        fed += f": {MAGNITUDES[contract.magnitude]}, g = 9.81 m/s^2".replace("|", r"\|")
+        fed += f": {MAGNITUDES[contract.magnitude]}, g = 9.81 m/s^2"
     rows = [
         ["features", fed],
         ["rate", f"{contract.rate_hz:g} Hz"],
@@ -137,23 +132,22 @@ def _training(model: Model, record: Mapping[str, Any]) -> list[str]:
     recipe, people = Recipe.from_plain(record["recipe"]), record["people"]
     lines = ["## Data and training", ""]
     data = model.provenance.get("data", {})
-    if "citation" in data:
-        lines.append(f"- Data: {data['citation']}. Licence: {data['licence']}.")
+    lines += [f"- {what}: {data[key]}." for key, what in (("citation", "Data"), ("licence", "Licence")) if key in data]
     lines += [f"- Recording: `{name}`, SHA-256 `{digest}`." for name, digest in record["recordings"].items()]
-    for kind, what in (("trained", "Trained on"), ("validation", "Watched while training")):
+    for kind, what in (
+        ("trained", "Trained on"),
+        ("validation", "Watched while training"),
+        ("apart", "Kept apart, for the figures here"),
+    ):
         if people.get(kind):
-            lines.append(f"- {what}: {len(people[kind])} people, {', '.join(people[kind])}.")
-    if people.get("apart"):
-        lines.append(
-            f"- Kept apart, for the figures here: {len(people['apart'])} people, {', '.join(people['apart'])}."
-        )
+            lines.append(f"- {what}: {many(len(people[kind]))}, {', '.join(people[kind])}.")
     lines += [
         f"- Recipe: {_recipe(recipe)}.",
         f"- {record['seconds']:.0f} seconds of training; {len(record['epochs'])} epochs, the weights of epoch "
         f"{record['kept']}.",
         f"- Trainer: numjaz {record['versions']['numjaz']}, NumPy {record['versions']['numpy']}.",
         f"- Weights: SHA-256 `{record['weights_sha256']}`.",
-        f"- Command: `numjaz {' '.join(record['command'])}`",
+        f"- Command: `numjaz {shlex.join(record['command'])}`",
         "",
     ]
     return lines
@@ -182,9 +176,9 @@ def _figures(judged: Judged) -> list[str]:
         [
             name,
             str(sum(row)),
-            "not recorded" if not sum(row) else f"{r['value']:.3f} [{r['interval'][0]:.3f}, {r['interval'][1]:.3f}]",
+            said(recall) if sum(row) else "not recorded",
         ]
-        for (name, r), row in zip(found["recall"].items(), found["confusion"], strict=True)
+        for name, recall, row in zip(judged.classes, judged.recalls, found["confusion"], strict=True)
     ]
     persons = [
         [who, str(p["windows"]), f"{p['accuracy']:.3f}", f"{p['macro_f1']:.3f}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -55,6 +56,12 @@ class Part:
     def take(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """The windows of these numbers within the part."""
         return self._windows.take(self._rows[rows])
+
+    @property
+    def sha256(self) -> str:
+        """Of those of which this is a part, and which part; empty where those state none."""
+        of = str(getattr(self._windows, "sha256", ""))
+        return hashlib.sha256(of.encode() + self._rows.astype("<i8").tobytes()).hexdigest() if of else ""
 
 
 class _Array:
