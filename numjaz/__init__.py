@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numjaz.errors import NumjazError, NumjazWarning
     from numjaz.formats import load
     from numjaz.formats.registry import register
+    from numjaz.learn.classifier import JazbatClassifier
     from numjaz.learn.judging import evaluate
     from numjaz.model import Golden, Model
     from numjaz.nodes import Node
@@ -33,6 +34,7 @@ _ROOMS = {
     "errors": ("NumjazError", "NumjazWarning"),
     "formats": ("load",),
     "formats.registry": ("register",),
+    "learn.classifier": ("JazbatClassifier",),
     "learn.judging": ("evaluate",),
     "model": ("Golden", "Model"),
     "nodes": ("Node",),
@@ -47,6 +49,7 @@ __all__ = [
     "Batch",
     "Contract",
     "Golden",
+    "JazbatClassifier",
     "Model",
     "Node",
     "NumjazError",

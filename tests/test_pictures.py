@@ -1,4 +1,4 @@
-"""Figures of a judgement: what is drawn is what was counted."""
+"""Figures of a judgement and of a training: what is drawn is what was counted."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from numjaz import NumjazError
+from numjaz.learn.history import Epoch, History
 from numjaz.learn.judging import Judged, judgement
 from numjaz.learn.pages import judged_page
-from numjaz.learn.pictures import draw_judged, judged_figure
+from numjaz.learn.pictures import draw_history, draw_judged, history_figure, judged_figure
 
 
 def said(classes: int, people: int, windows: int = 500) -> Judged:
@@ -23,6 +24,16 @@ def said(classes: int, people: int, windows: int = 500) -> Judged:
     return judgement(
         score / score.sum(axis=1, keepdims=True), truth, rng.integers(0, people, windows).astype(str), names
     )
+
+
+def trained(epochs: int, kept: int, validation: bool) -> History:
+    rng = np.random.default_rng(0)
+    rows = [
+        dict(zip(("loss", "accuracy", "validation_loss", "validation_accuracy"), rng.random(4), strict=True))
+        for _ in range(epochs)
+    ]
+    measured = [row if validation else {key: row[key] for key in ("loss", "accuracy")} for row in rows]
+    return History(tuple(Epoch(learning_rate=1e-3, **row) for row in measured), kept, 1.0)
 
 
 def test_a_page_says_what_was_counted() -> None:
@@ -101,3 +112,28 @@ class TestDrawn:
         with pytest.raises(NumjazError, match="ends in one of"):
             draw_judged(tmp_path / "a.gif", said(2, 3))
         assert not list(tmp_path.iterdir())
+
+    def test_curves_are_epochs(self, tmp_path: Path) -> None:
+        history = trained(6, 4, validation=True)
+        for axes, name in zip(history_figure(history).axes, ("loss", "accuracy"), strict=True):
+            training, validation, kept = axes.lines
+            assert list(training.get_xdata()) == list(validation.get_xdata()) == [1, 2, 3, 4, 5, 6]
+            assert list(training.get_ydata()) == [getattr(epoch, name) for epoch in history.epochs]
+            assert list(validation.get_ydata()) == [getattr(epoch, f"validation_{name}") for epoch in history.epochs]
+            assert kept.get_xdata()[0] == 4
+            assert [text.get_text() for text in axes.get_legend().get_texts()] == ["training", "validation", "kept"]
+            assert all(tick == round(tick) for tick in axes.get_xticks())
+        for name in ("a.svg", "b.svg", "a.png"):
+            draw_history(tmp_path / name, history, "a & b")
+        assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+        assert {"a & b", "loss", "accuracy", "epoch"} <= {
+            "".join(t.itertext()).strip()
+            for t in ElementTree.parse(tmp_path / "a.svg").iter("{http://www.w3.org/2000/svg}text")
+        }
+
+    @pytest.mark.parametrize("epochs", [1, 200])
+    def test_without_validation_one_curve(self, epochs: int) -> None:
+        for axes in history_figure(trained(epochs, epochs, validation=False)).axes:
+            (line,) = axes.lines
+            assert len(line.get_xdata()) == epochs
+            assert (line.get_marker() == "o") == (epochs == 1)  # of which there would be no line

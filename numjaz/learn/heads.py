@@ -86,10 +86,15 @@ def with_statistics_of(model: Model, windows: Windows) -> Model:
         if isinstance(node.layer, BatchNormalization):
             before = model.derive(outputs=[output_key(*node.inputs[0])], classes=None, golden=None)
             rows = np.arange(windows.shape[0])
-            parts = [before.predict(windows.take(rows[a : a + BLOCK])) for a in range(0, len(rows), BLOCK)]
-            values = np.concatenate([np.moveaxis(part, node.layer.axis, -1) for part in parts]).astype(np.float64)
-            over = tuple(range(values.ndim - 1))
-            found = {"moving_mean": values.mean(axis=over), "moving_variance": values.var(axis=over)}
+            count, mean, squares = 0, np.zeros(()), np.zeros(())
+            for a in range(0, len(rows), BLOCK):  # merged as Chan et al. 1979 do: what is kept is one block
+                part = before.predict(windows.take(rows[a : a + BLOCK]))
+                values = np.moveaxis(part, node.layer.axis, -1).astype(np.float64)
+                over, size = tuple(range(values.ndim - 1)), values.size // values.shape[-1]
+                shift, count = values.mean(axis=over) - mean, count + size
+                mean = mean + shift * size / count
+                squares = squares + values.var(axis=over) * size + shift**2 * size * (count - size) / count
+            found = {"moving_mean": mean, "moving_variance": squares / count}
             names = {f"{node.owner}/{name}": array for name, array in found.items()}
             model = model.replace({name: array.astype(model.parameters[name].dtype) for name, array in names.items()})
     return model

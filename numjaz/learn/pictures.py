@@ -1,4 +1,4 @@
-"""Figures of a judgement, drawn by matplotlib, which is imported where it draws."""
+"""Figures of a judgement and of a training, drawn by matplotlib, which is imported where it draws."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from numjaz.learn.history import History
 from numjaz.learn.judging import Judged
-from numjaz.plot import MACS, PEAK, WIDTH, styled, written
+from numjaz.plot import BYTES, MACS, PEAK, WIDTH, styled, written
 from numjaz.report import shortened
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ LEAST, MOST = 2.2, 8.0  # inches of the whole matrix
 COUNTED = 20  # classes up to which the cells hold their counts
 NAMED = 60  # people up to which each has a name
 DARK = 0.5  # the share from which a cell's count is white
+CURVES = 2.4  # inches
+DOTS = 40  # epochs up to which each is a dot
 
 
 def draw_judged(path: str | Path, judged: Judged, title: str = "") -> None:
@@ -96,3 +99,57 @@ def _people(axes: Axes, judged: Judged) -> None:
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("each person; all, with a 95 % interval")
     axes.set_title(f"accuracy {overall.value:.3f}", loc="left", color=PEAK)
+
+
+def draw_history(path: str | Path, history: History, title: str = "") -> None:
+    """Write a figure of a training: loss and accuracy after each epoch, and which epoch's weights were kept.
+
+    Parameters
+    ----------
+    path : path or str
+        As for `draw_judged`.
+    history : History
+        What `fit` gives beside the model.
+    title : str
+        Above the figure.
+
+    Raises
+    ------
+    NumjazError
+        Without matplotlib, for another ending, or where the file cannot be written.
+    """
+    written(path, lambda: history_figure(history, title))
+
+
+def history_figure(history: History, title: str = "") -> Figure:
+    """The figure of `draw_history`, for whoever goes on with it; it is on no screen."""
+    with styled():
+        from matplotlib.figure import Figure
+
+        drawn = Figure(figsize=(WIDTH, CURVES + (0.3 if title else 0)), layout="constrained")
+        if title:
+            drawn.suptitle(shortened(title, 100), fontsize=9)
+        left, right = drawn.subplots(1, 2)
+        _curves(left, history, "loss")
+        _curves(right, history, "accuracy")
+        left.set_ylim(bottom=0)
+        right.set_ylim(0, 1.02)
+        return drawn
+
+
+def _curves(axes: Axes, history: History, name: str) -> None:
+    """A figure of the windows trained on, and beside it of those kept for validation, where there are any."""
+    numbers = range(1, len(history.epochs) + 1)
+    dot = "o" if len(numbers) <= DOTS else ""
+    for prefix, label, colour in (("", "training", MACS), ("validation_", "validation", PEAK)):
+        values = [getattr(epoch, prefix + name) for epoch in history.epochs]
+        if None not in values:
+            axes.plot(numbers, values, marker=dot, color=colour, markersize=3, linewidth=1, label=label)
+    if history.kept < len(numbers):
+        axes.axvline(history.kept, color=BYTES, linewidth=1, linestyle="--", label="kept")
+    axes.set_xlim(0.5, len(numbers) + 0.5)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("epoch")
+    axes.set_title(name, loc="left")
+    axes.grid(axis="y")
+    axes.legend(frameon=False)
