@@ -278,6 +278,8 @@ def test_judging_leaves_people_apart_out_and_watches_people_of_each_fold(capsys:
 def test_the_random_split_shows_both_figures(capsys: Capture) -> None:
     code, out, _ = ended(capsys, "train", *FILES, *QUICK, "--judge", "random", "--apart", "eve,fay")
     assert code == 0
+    assert all(len(line) <= 100 for line in out.splitlines())
+    out = " ".join(out.split())
     assert "random windows" in out
     assert "other people" in out
     assert re.search(r"accuracy 0\.\d\d on windows drawn at random \(.* hold samples that were trained on", out)
