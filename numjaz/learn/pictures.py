@@ -148,7 +148,7 @@ def _curves(axes: Axes, history: History, name: str) -> None:
     if history.kept < len(numbers):
         axes.axvline(history.kept, color=BYTES, linewidth=1, linestyle="--", label="kept")
     axes.set_xlim(0.5, len(numbers) + 0.5)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.set_xlabel("epoch")
     axes.set_title(name, loc="left")
     axes.grid(axis="y")
