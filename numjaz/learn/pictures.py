@@ -139,6 +139,8 @@ def history_figure(history: History, title: str = "") -> Figure:
 
 def _curves(axes: Axes, history: History, name: str) -> None:
     """A figure of the windows trained on, and beside it of those kept for validation, where there are any."""
+    from matplotlib.ticker import MaxNLocator
+
     numbers = range(1, len(history.epochs) + 1)
     dot = "o" if len(numbers) <= DOTS else ""
     for prefix, label, colour in (("", "training", MACS), ("validation_", "validation", PEAK)):
@@ -148,7 +150,7 @@ def _curves(axes: Axes, history: History, name: str) -> None:
     if history.kept < len(numbers):
         axes.axvline(history.kept, color=BYTES, linewidth=1, linestyle="--", label="kept")
     axes.set_xlim(0.5, len(numbers) + 0.5)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_title(name, loc="left")
     axes.grid(axis="y")
