@@ -59,7 +59,8 @@ class JazbatClassifier:
     n_features_in_ : int
         ``X.shape[1]``, as scikit-learn counts: samples in a window.
     model_ : Model
-        The trained network, its classes named as ``classes_`` print.
+        The trained network, its classes named as ``classes_`` print. Its batch normalization knows the
+        statistics of an epoch's windows, where `Model.fit` leaves moving averages.
     history_ : History
         Its epochs.
 
