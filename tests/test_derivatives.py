@@ -16,6 +16,7 @@ from numjaz import Model, Node, NumjazError
 from numjaz import layers as of
 from numjaz.layers import ACTIVATIONS, Input, Layer
 from numjaz.layers.base import Backward, under
+from numjaz.layers.bidirectional import MERGES
 from numjaz.layers.noise import KINDS as NOISES
 from numjaz.learn.backprop import backward_pass, forward_pass, unbiased_buffers
 from numjaz.learn.gradients import check_grads
@@ -78,6 +79,15 @@ def test_batch_normalization(axis: int, training: bool) -> None:
     for scale in (True, False):
         check_grads(of.BatchNormalization(axis=axis, scale=scale, center=not scale), SEQUENCE, training=training)
     check_grads(of.TimeDistributed(of.BatchNormalization()), ((3, 4, 2),), training=training)
+
+
+@pytest.mark.parametrize("merge", MERGES)
+@pytest.mark.parametrize("sequences", [True, False])
+def test_two_directions(merge: str, sequences: bool) -> None:
+    """Each merge, with states given and returned, the sides of different cells."""
+    ends = {"return_sequences": sequences, "return_state": True}
+    check_grads(of.Bidirectional(of.GRU(3, **ends), of.GRU(3, reset_after=False, **ends), merge), ((5, 2), (3,), (3,)))
+    check_grads(of.Bidirectional(of.LSTM(3, **ends), of.SimpleRNN(3, go_backwards=True, **ends), merge), ((5, 2),))
 
 
 @pytest.mark.parametrize("kind", NOISES)

@@ -84,14 +84,16 @@ class ReLU(Layer):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         x = one(inputs, self)
-        y = np.where(x >= self.threshold, x, self.negative_slope * (x - self.threshold)).astype(x.dtype)
-        return Forward((y if self.max_value is None else np.minimum(y, self.max_value),), (x, y))
+        y = self._unbounded(x)
+        return Forward((y if self.max_value is None else np.minimum(y, self.max_value),), x)
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
-        x, unbounded = saved
         d = only(d_outputs)
-        d = np.where(x > self.threshold, d, self.negative_slope * d)
-        return Backward((d if self.max_value is None else d * (unbounded < self.max_value),))
+        d = np.where(saved > self.threshold, d, self.negative_slope * d)
+        return Backward((d if self.max_value is None else d * (self._unbounded(saved) < self.max_value),))
+
+    def _unbounded(self, x: Array) -> Array:
+        return np.where(x >= self.threshold, x, self.negative_slope * (x - self.threshold)).astype(x.dtype)
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         numbers = batch * math.prod(one(shapes, self))

@@ -86,24 +86,14 @@ class MultiHeadAttention(Layer):
         return table | (bias if self.use_bias else {})
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        query, value, key = inputs[0], inputs[1], inputs[-1]
-        if value.shape[1] != key.shape[1]:
-            raise NumjazError(f"MultiHeadAttention: {value.shape[1]} values have {key.shape[1]} keys")
-        q, k, v = (self._heads(params, n, x) for n, x in (("query", query), ("key", key), ("value", value)))
-        q = q / np.sqrt(np.asarray(self.key_dim, q.dtype))
-        similar = np.einsum("nthd,nshd->nhts", q, k)
-        if self.causal:
-            t, s = similar.shape[2:]
-            similar = np.where(np.tri(t, s, dtype=bool), similar, -np.inf).astype(q.dtype)
-        p = softmax(similar)
-        mixed = np.einsum("nhts,nshd->nthd", p, v)
+        _, _, _, p, mixed = self._attended(params, inputs)
         y = np.einsum("nthd,hdo->nto", mixed, params["output/kernel"])
         if self.use_bias:
             y = y + params["output/bias"]
-        return Forward((y, p) if self.scores else (y,), (inputs, q, k, v, p, mixed))
+        return Forward((y, p) if self.scores else (y,), inputs)
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
-        inputs, q, k, v, p, mixed = saved
+        inputs, (q, k, v, p, mixed) = saved, self._attended(params, saved)
         d, d_scores = (*d_outputs, None)[:2]
         d = np.zeros((*q.shape[:2], params["output/kernel"].shape[2]), q.dtype) if d is None else d
         d_params = {"output/kernel": np.einsum("nthd,nto->hdo", mixed, d)}
@@ -146,3 +136,18 @@ class MultiHeadAttention(Layer):
         """(N, T, C) -> (N, T, heads, dim)."""
         y: Array = np.einsum("ntc,chd->nthd", x, params[f"{name}/kernel"])
         return y + params[f"{name}/bias"] if self.use_bias else y
+
+    def _attended(self, params: Parameters, inputs: Arrays) -> tuple[Array, ...]:
+        """The heads' queries, scaled, keys and values, the shares p, and the values mixed by them."""
+        query, value, key = inputs[0], inputs[1], inputs[-1]
+        if value.shape[1] != key.shape[1]:
+            raise NumjazError(f"MultiHeadAttention: {value.shape[1]} values have {key.shape[1]} keys")
+        q, k, v = (self._heads(params, n, x) for n, x in (("query", query), ("key", key), ("value", value)))
+        q = q / np.sqrt(np.asarray(self.key_dim, q.dtype))
+        similar = np.einsum("nthd,nshd->nhts", q, k)
+        if self.causal:
+            t, s = similar.shape[2:]
+            similar = np.where(np.tri(t, s, dtype=bool), similar, -np.inf).astype(q.dtype)
+        p = softmax(similar)
+        mixed = np.einsum("nhts,nshd->nthd", p, v)
+        return q, k, v, p, mixed

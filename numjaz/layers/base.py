@@ -66,7 +66,10 @@ class Layer(Frozen):
         return {}
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        """The equations, in the dtype of the inputs; ``saved`` refers to what was made anyway, and costs nothing."""
+        """The equations, in the dtype of the inputs.
+
+        ``saved`` refers to inputs and outputs, and in training to what was drawn or measured: it costs no memory.
+        """
         raise NotImplementedError
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:

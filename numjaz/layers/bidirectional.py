@@ -90,23 +90,29 @@ class Bidirectional(Layer):
         (back, *ends), held, _ = second.forward(under(params, "backward"), (others[0][:, ::-1], *others[1:]))
         if second.return_sequences:
             back = back[:, ::-1]
-        return Forward((*self._merged(ahead, back), *states, *ends), (kept, held, ahead, back))
+        return Forward((*self._merged(ahead, back), *states, *ends), (kept, held))
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
-        kept, held, ahead, back = saved
+        kept, held = saved
         states = self.forward_layer.STATES if self.forward_layer.return_state else 0
         merged, rest = (d_outputs[:2], d_outputs[2:]) if self.merge == "none" else (d_outputs[:1], d_outputs[1:])
-        d_ahead, d_back = self._parted(merged, ahead, back)
+        own, others = under(params, "forward"), under(params, "backward")
+        if self.merge == "mul" and merged[0] is not None:  # by either side it is the other's output, which is not kept
+            ahead = self.forward_layer.forward(own, kept).outputs[0]
+            back = self.backward_layer.forward(others, held).outputs[0]
+            back = back[:, ::-1] if self.backward_layer.return_sequences else back
+            merged = (merged[0] * back, merged[0] * ahead)
+        d_ahead, d_back = self._parted(merged)
         if self.backward_layer.return_sequences and d_back is not None:
             d_back = d_back[:, ::-1]
-        first = self.forward_layer.backward(under(params, "forward"), kept, (d_ahead, *rest[:states]))
-        second = self.backward_layer.backward(under(params, "backward"), held, (d_back, *rest[states:]))
-        (d_x, *given), (d_turned, *others) = first.d_inputs, second.d_inputs
+        first = self.forward_layer.backward(own, kept, (d_ahead, *rest[:states]))
+        second = self.backward_layer.backward(others, held, (d_back, *rest[states:]))
+        (d_x, *given), (d_turned, *ends) = first.d_inputs, second.d_inputs
         assert d_x is not None  # as a recurrent layer gives them
         assert d_turned is not None
         d_params = {f"forward/{name}": d for name, d in first.d_params.items()}
         d_params |= {f"backward/{name}": d for name, d in second.d_params.items()}
-        return Backward((d_x + d_turned[:, ::-1], *given, *others), d_params)
+        return Backward((d_x + d_turned[:, ::-1], *given, *ends), d_params)
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         first, second = (layer.operations(given, batch).under(side) for side, layer, given in self._shares(shapes))
@@ -133,17 +139,14 @@ class Bidirectional(Layer):
                 return ((ahead + back) / 2,)
         return (ahead, back)
 
-    def _parted(self, merged: tuple[Array | None, ...], ahead: Array, back: Array) -> tuple[Array | None, Array | None]:
+    def _parted(self, merged: tuple[Array | None, ...]) -> tuple[Array | None, Array | None]:
         """The derivatives by both sides' outputs, for those by what they were merged to."""
-        d = merged[0]
-        if self.merge == "none" or d is None:
+        d, units = merged[0], self.forward_layer.units
+        if d is None or len(merged) == 2:
             return d, merged[-1]
         match self.merge:
             case "concat":
-                units = ahead.shape[-1]
                 return d[..., :units], d[..., units:]
-            case "mul":
-                return d * back, d * ahead
             case "ave":
                 return d / 2, d / 2
         return d, d

@@ -130,17 +130,26 @@ class Convolution(Layer):
         made = activation_operations(self.activation, steps * channels, steps)
         return biases(self.use_bias, steps * channels) + made
 
-    def _ended(self, a: Array, params: Parameters, x: Array) -> Forward:
-        if self.use_bias:
-            a = a + params["bias"]
-        y = ACTIVATIONS[self.activation](a)
-        return Forward((y,), (x, a, y))
+    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
+        x = one(inputs, self)
+        y = ACTIVATIONS[self.activation](self._activated(params, x))
+        return Forward((y,), (x, y))
 
-    def _before_ending(self, saved: Any, d_outputs: tuple[Array | None, ...]) -> tuple[Array, dict[str, Array]]:
-        """The derivatives by what the kernels made, and by the bias."""
-        _, a, y = saved
-        d = DERIVATIVES[self.activation](a, y, only(d_outputs))
-        return d, {"bias": d.sum(axis=(0, 1))} if self.use_bias else {}
+    def _activated(self, params: Parameters, x: Array) -> Array:
+        """What is activated: (N, T, C) -> (N, steps, filters)."""
+        a = self._convolved(params, x)
+        return a + params["bias"] if self.use_bias else a
+
+    def _convolved(self, params: Parameters, x: Array) -> Array:
+        raise NotImplementedError
+
+    def _before_ending(
+        self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]
+    ) -> tuple[Array, Array, dict[str, Array]]:
+        """The input, and the derivatives by what the kernels made of it and by the bias."""
+        x, y = saved
+        d = DERIVATIVES[self.activation](self._activated(params, x), y, only(d_outputs))
+        return x, d, {"bias": d.sum(axis=(0, 1))} if self.use_bias else {}
 
 
 @frozen
@@ -178,13 +187,12 @@ class Conv1D(Convolution):
         kernel = {"kernel": Parameter((self.kernel_size, channels // self.groups, self.filters))}
         return kernel | ({"bias": Parameter((self.filters,), initial="zeros")} if self.use_bias else {})
 
-    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        x = one(inputs, self)
+    def _convolved(self, params: Parameters, x: Array) -> Array:
         pairs = zip(self._taps(x), params["kernel"], strict=True)
-        return self._ended(reduce(np.add, (self._product(tap, w) for tap, w in pairs)), params, x)
+        return reduce(np.add, (self._product(tap, w) for tap, w in pairs))
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
-        x, (d, d_params) = saved[0], self._before_ending(saved, d_outputs)
+        x, d, d_params = self._before_ending(params, saved, d_outputs)
         d = self._grouped(d)  # (G, N T, filters/G)
         kernels = [self._grouped(w) for w in params["kernel"]]  # (G, C/G, filters/G) each
         d_kernels = [self._grouped(tap).swapaxes(1, 2) @ d for tap in self._taps(x)]

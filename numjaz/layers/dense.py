@@ -48,20 +48,22 @@ class Dense(Layer):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         x = one(inputs, self)
-        a = x @ params["kernel"]  # (N, …, C) -> (N, …, units)
-        if self.use_bias:
-            a = a + params["bias"]
-        y = ACTIVATIONS[self.activation](a)
-        return Forward((y,), (x, a, y))
+        y = ACTIVATIONS[self.activation](self._product(params, x))
+        return Forward((y,), (x, y))
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
-        x, a, y = saved
-        d = DERIVATIVES[self.activation](a, y, only(d_outputs))
+        x, y = saved
+        d = DERIVATIVES[self.activation](self._product(params, x), y, only(d_outputs))
         rows = d.reshape(-1, self.units)  # (N …, units)
         d_params = {"kernel": x.reshape(-1, x.shape[-1]).T @ rows}
         if self.use_bias:
             d_params["bias"] = rows.sum(axis=0)
         return Backward((d @ params["kernel"].T,), d_params)
+
+    def _product(self, params: Parameters, x: Array) -> Array:
+        """What is activated: (N, …, C) -> (N, …, units)."""
+        a: Array = x @ params["kernel"]
+        return a + params["bias"] if self.use_bias else a
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         *rows, channels = one(shapes, self)

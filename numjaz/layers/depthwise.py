@@ -9,15 +9,11 @@ import numpy as np
 
 from numjaz.layers.base import (
     Array,
-    Arrays,
     Backward,
-    Forward,
     Parameter,
     Parameters,
-    Rng,
     Shape,
     check_count,
-    one,
     sequence,
 )
 from numjaz.layers.convolution import Convolution
@@ -68,13 +64,12 @@ class DepthwiseConv1D(_Depthwise):
         bias = {"bias": Parameter((channels * self.depth_multiplier,), initial="zeros")}
         return kernel | (bias if self.use_bias else {})
 
-    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        x = one(inputs, self)
-        return self._ended(self._depthwise(x, params["kernel"]), params, x)
+    def _convolved(self, params: Parameters, x: Array) -> Array:
+        return self._depthwise(x, params["kernel"])
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
-        d, d_params = self._before_ending(saved, d_outputs)
-        d_x, d_params["kernel"] = self._depthwise_back(d, saved[0], params["kernel"])
+        x, d, d_params = self._before_ending(params, saved, d_outputs)
+        d_x, d_params["kernel"] = self._depthwise_back(d, x, params["kernel"])
         return Backward((d_x,), d_params)
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
@@ -115,13 +110,12 @@ class SeparableConv1D(_Depthwise):
         }
         return kernels | ({"bias": Parameter((self.filters,), initial="zeros")} if self.use_bias else {})
 
-    def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
-        x = one(inputs, self)
-        y = self._depthwise(x, params["depthwise_kernel"])
-        return self._ended(y @ params["pointwise_kernel"][0], params, x)
+    def _convolved(self, params: Parameters, x: Array) -> Array:
+        y: Array = self._depthwise(x, params["depthwise_kernel"]) @ params["pointwise_kernel"][0]
+        return y
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
-        x, (d, d_params) = saved[0], self._before_ending(saved, d_outputs)
+        x, d, d_params = self._before_ending(params, saved, d_outputs)
         middle = self._depthwise(x, params["depthwise_kernel"])  # (N, T, C M)
         d_params["pointwise_kernel"] = np.tensordot(middle, d, axes=((0, 1), (0, 1)))[None]
         d_middle = d @ params["pointwise_kernel"][0].T

@@ -29,12 +29,11 @@ from numjaz.records import frozen
 
 
 class Batch(NamedTuple):
-    """What batch normalization saves: its input and, in training, that centred, and the batch's statistics."""
+    """What batch normalization saves: its input and, in training, the batch's statistics, (C,)."""
 
     x: Array
-    centred: Array | None = None
-    variance: Array | None = None  # the mean square, by channels: (C,)
-    mean: Array | None = None  # (C,)
+    mean: Array | None = None
+    variance: Array | None = None  # the mean square
 
 
 def kept_axes(axes: tuple[int, ...], shape: Shape, layer: Layer) -> tuple[int, ...]:
@@ -113,7 +112,7 @@ class BatchNormalization(Layer):
             mean = x.mean(axis=over, keepdims=True)
             centred = x - mean
             variance = (centred * centred).mean(axis=over, keepdims=True)
-            saved = Batch(x, centred, variance.reshape(-1), mean.reshape(-1))
+            saved = Batch(x, mean.reshape(-1), variance.reshape(-1))
             moved = self.moved(params, saved)
         else:
             centred, variance = x - p["moving_mean"], p["moving_variance"]
@@ -125,15 +124,16 @@ class BatchNormalization(Layer):
         return Forward((y,), saved, moved)
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
-        x, centred, variance, _ = saved
+        x, mean, variance = saved
         d = only(d_outputs)
         kept = kept_axes((self.axis,), x.shape[1:], self)
         p = {name: stretched(array, kept, x.shape[1:]) for name, array in params.items()}
-        training = centred is not None
+        training = mean is not None
         if not training:
-            centred, variance = x - p["moving_mean"], params["moving_variance"]
-        deviation = np.sqrt(stretched(variance, kept, x.shape[1:]) + self.epsilon)
-        y = centred / deviation
+            mean, variance = params["moving_mean"], params["moving_variance"]
+        mean, variance = (stretched(array, kept, x.shape[1:]) for array in (mean, variance))
+        deviation = np.sqrt(variance + self.epsilon)
+        y = (x - mean) / deviation
         d_params = {"gamma": _collected(d * y, kept)} if self.scale else {}
         d_params |= {"beta": _collected(d, kept)} if self.center else {}
         d = d * p["gamma"] if self.scale else d
@@ -209,23 +209,28 @@ class LayerNormalization(Layer):
         x = one(inputs, self)
         kept = kept_axes(self.axis, x.shape[1:], self)
         over = tuple(at + 1 for at in kept)
-        x = x - x.mean(axis=over, keepdims=True)
-        deviation = np.sqrt((x * x).mean(axis=over, keepdims=True) + self.epsilon)
-        y = normalized = x / deviation
+        y, _ = self._normalized(x, over)
         if self.scale:
             y = y * stretched(params["gamma"], kept, x.shape[1:])
         if self.center:
             y = y + stretched(params["beta"], kept, x.shape[1:])
-        return Forward((y,), (normalized, deviation))
+        return Forward((y,), x)
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
-        y, deviation = saved
         d = only(d_outputs)
-        kept = kept_axes(self.axis, y.shape[1:], self)
+        kept = kept_axes(self.axis, d.shape[1:], self)
+        over = tuple(at + 1 for at in kept)
+        y, deviation = self._normalized(saved, over)
         d_params = {"gamma": _collected(d * y, kept)} if self.scale else {}
         d_params |= {"beta": _collected(d, kept)} if self.center else {}
         d = d * stretched(params["gamma"], kept, y.shape[1:]) if self.scale else d
-        return Backward((_through_statistics(d, y, deviation, tuple(at + 1 for at in kept)),), d_params)
+        return Backward((_through_statistics(d, y, deviation, over),), d_params)
+
+    def _normalized(self, x: Array, over: tuple[int, ...]) -> tuple[Array, Array]:
+        """The input before it is scaled, and its deviations."""
+        x = x - x.mean(axis=over, keepdims=True)
+        deviation = np.sqrt((x * x).mean(axis=over, keepdims=True) + self.epsilon)
+        return x / deviation, deviation
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         shape = one(shapes, self)

@@ -99,13 +99,16 @@ class AveragePooling1D(_Pooling):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         x = one(inputs, self)
-        there = self._pools(np.ones((1, x.shape[1], 1), x.dtype), 0).sum(axis=-1)  # (1, steps, 1)
-        return Forward((self._pools(x, 0).sum(axis=-1) / there,), (x.shape[1], there))
+        return Forward((self._pools(x, 0).sum(axis=-1) / self._there(x),), x)
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
-        time, there = saved
-        each = (only(d_outputs) / there)[..., None]
-        return Backward((self._put_back(np.repeat(each, self.pool_size, axis=-1), time),))
+        each = (only(d_outputs) / self._there(saved))[..., None]
+        return Backward((self._put_back(np.repeat(each, self.pool_size, axis=-1), saved.shape[1]),))
+
+    def _there(self, x: Array) -> Array:
+        """How many samples each step has: (1, steps, 1)."""
+        made: Array = self._pools(np.ones((1, x.shape[1], 1), x.dtype), 0).sum(axis=-1)
+        return made
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         numbers = batch * math.prod(self.output_shapes(shapes)[0])

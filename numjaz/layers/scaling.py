@@ -90,17 +90,22 @@ class Normalization(Layer):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         x = one(inputs, self)
+        mean, deviation = self._statistics(params, x)
+        return Forward((x * deviation + mean if self.invert else (x - mean) / deviation,))
+
+    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
+        d = only(d_outputs)
+        _, deviation = self._statistics(params, d)
+        return Backward((d * deviation if self.invert else d / deviation,))
+
+    def _statistics(self, params: Parameters, x: Array) -> tuple[Array, Array]:
+        """Mean and deviation, shaped and cast to meet x."""
         if self.mean is None:
             kept = kept_axes(self.axis, x.shape[1:], self)
             mean, variance = (stretched(params[name], kept, x.shape[1:]) for name in ("mean", "variance"))
         else:
             mean, variance = (value.astype(x.dtype) for value in self.constants(x.shape[1:]))
-        deviation = np.maximum(np.sqrt(variance), np.asarray(self.epsilon, x.dtype))
-        return Forward((x * deviation + mean if self.invert else (x - mean) / deviation,), deviation)
-
-    def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
-        d = only(d_outputs)
-        return Backward((d * saved if self.invert else d / saved,))
+        return mean, np.maximum(np.sqrt(variance), np.asarray(self.epsilon, x.dtype))
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         numbers = batch * math.prod(one(shapes, self))
@@ -131,11 +136,11 @@ class Rescaling(Layer):
 
     def forward(self, params: Parameters, inputs: Arrays, *, training: bool = False, rng: Rng = None) -> Forward:
         x = one(inputs, self)
-        scale = np.asarray(self.scale, x.dtype)
-        return Forward((x * scale + np.asarray(self.offset, x.dtype),), scale)
+        return Forward((x * np.asarray(self.scale, x.dtype) + np.asarray(self.offset, x.dtype),))
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
-        return Backward((only(d_outputs) * saved,))
+        d = only(d_outputs)
+        return Backward((d * np.asarray(self.scale, d.dtype),))
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         numbers = batch * math.prod(one(shapes, self))
