@@ -146,11 +146,12 @@ def main() -> int:
     for key in (_family, lambda case: f"{case['kind']}: {case['runner']}", lambda case: case["kind"]):
         print(*["", *table(results, key)], sep="\n")
     print(f"\n{len(results)} cases in {time.perf_counter() - begun:.0f} s")
-    failed = False
-    for kind, what, share, wanted in shares(results):
-        failed |= share < wanted
+    found = list(shares(results))
+    for kind, what, share, wanted in found:
         print(f"{kind}: {what} right in {share:.2%}, wanted {wanted:.0%}{'' if share >= wanted else '  BELOW'}")
-    return int(failed)
+    failed = sum(share < wanted for *_, share, wanted in found)
+    print(f"\n{len(found) - failed} passed, {failed} failed")
+    return int(failed > 0)
 
 
 if __name__ == "__main__":
