@@ -141,6 +141,24 @@ def test_values_that_several_read_and_shared_arrays() -> None:
         near(gradients[name], gradient)
 
 
+def test_statistics_that_two_nodes_share_are_moved_by_both() -> None:
+    nodes = [
+        Node("x", Input(3)),
+        Node("first", BatchNormalization(), (("x", 0),)),
+        Node("wide", Conv1D(3, 3, activation="relu"), (("first", 0),)),
+        Node("second", BatchNormalization(), (("wide", 0),), owner="first"),
+    ]
+    from numjaz.architectures.initial import initial_parameters
+    from numjaz.nodes import parameter_table
+
+    model = Model(nodes, initial_parameters(parameter_table(nodes), seed=3))
+    x = {"x": np.random.default_rng(0).standard_normal((2, 20, 3)) + 1}
+    plan, gradients, expected = passes(model, x, True)  # which compares the statistics
+    assert set(plan.new_buffers) == {"first/moving_mean", "first/moving_variance"}
+    for name, gradient in expected.items():
+        near(gradients[name], gradient)
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_random_networks(kind: type[Layer]) -> None:
     @settings(max_examples=6, deadline=None, suppress_health_check=PATIENT)

@@ -70,6 +70,9 @@ class TrainingPlan:
         self._tensors = self._placed()
         self._groups = self._side_by_side()
         self.steps = [step for node in model.nodes for step in self._step(node)]
+        self._buffers: dict[str, dict[str, Array]] = {}
+        for step in self.steps:
+            step.new_buffers = self._buffers.setdefault(step.owner, step.new_buffers)
         self._bind()
         self._way_back = [step for step in reversed(self.steps) if any(y.d is not None for y in step.ys)]
 
@@ -77,6 +80,8 @@ class TrainingPlan:
         """The first output, (N, …), for inputs (N, T, F) by name."""
         for name, array in x.items():
             self._tensors[name, 0].load(array)
+        for held in self._buffers.values():
+            held.clear()
         for step in self.steps:
             step.prepare()
             step.forward(training=training, rng=rng)
@@ -91,7 +96,7 @@ class TrainingPlan:
     @property
     def new_buffers(self) -> dict[str, Array]:
         """What the last forward pass would have the arrays be that are not trained: moving statistics, by name."""
-        return {f"{step.owner}/{name}": array for step in self.steps for name, array in step.new_buffers.items()}
+        return {f"{owner}/{name}": array for owner, held in self._buffers.items() for name, array in held.items()}
 
     @property
     def _end(self) -> Tensor:

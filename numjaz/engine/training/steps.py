@@ -19,14 +19,15 @@ class Step:
     """One layer, or several that are computed together.
 
     ``params`` and ``grads`` are views of the plan's parameters and of their derivatives, which a step adds
-    to; ``grads`` is empty where nothing in it is trained. ``owner`` is whose the arrays are.
+    to; ``grads`` is empty where nothing in it is trained. ``new_buffers``, what statistics become in this
+    pass, is one for all steps of an owner, so that the second goes on from where the first has moved them.
     """
 
     def __init__(self, owner: str, xs: Sequence[Tensor], ys: Sequence[Tensor], params: Arrays, grads: Arrays) -> None:
         self.owner, self.xs, self.ys = owner, xs, ys
         self.params, self.grads = params, grads
         self.sinks: Sequence[Sink | None] = ()
-        self.new_buffers: Arrays = {}
+        self.new_buffers: dict[str, Array] = {}
 
     def prepare(self) -> None:
         """Take up the parameters as they now are."""
@@ -55,10 +56,12 @@ class Stated(Step):
 
     def forward(self, *, training: bool, rng: Rng) -> None:
         inputs = tuple(x.plain for x in self.xs)
-        made = self.layer.forward(self.params, inputs, training=training and not self.resting, rng=rng)
+        params = {**self.params, **self.new_buffers}
+        made = self.layer.forward(params, inputs, training=training and not self.resting, rng=rng)
         for y, output in zip(self.ys, made.outputs, strict=True):
             y.load(output)
-        self._saved, self.new_buffers = made.saved, made.new_buffers
+        self._saved = made.saved
+        self.new_buffers.update(made.new_buffers)
 
     def backward(self) -> None:
         made = self.layer.backward(self.params, self._saved, tuple(y.plain_d for y in self.ys))
@@ -119,9 +122,9 @@ class Normalized(Step):
         if self._batch:
             np.multiply(self._centred, self._centred, out=y)
             variance = _mean(y)
-            self.new_buffers = self._moved(mean, variance, x.shape[0] * x.shape[2])
+            self.new_buffers.update(self._moved(mean, variance, x.shape[0] * x.shape[2]))
         else:
-            variance, self.new_buffers = self.params["moving_variance"], {}
+            variance = self.params["moving_variance"]
         self._scale = 1 / np.sqrt(variance + self.epsilon)
         self._slope = self._scale * self.params.get("gamma", 1)
         np.multiply(self._centred, self._slope[:, None], out=y)
@@ -151,7 +154,7 @@ class Normalized(Step):
         """The moving statistics after this batch."""
         share = variance.dtype.type(1 - self.momentum)
         seen = variance * (count / (count - 1)) if self.unbiased and count > 1 else variance
-        old = self.params
+        old = {**self.params, **self.new_buffers}
         return {
             "moving_mean": old["moving_mean"] + (mean - old["moving_mean"]) * share,
             "moving_variance": old["moving_variance"] + (seen - old["moving_variance"]) * share,
