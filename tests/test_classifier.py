@@ -133,7 +133,7 @@ def test_groups_are_people() -> None:
     with pytest.raises(NumjazError, match="'both' needs groups"):
         classifier.fit(X, Y)
     assert classifier.fit(X, Y, groups=people).model_.provenance["people_trained_on"] == ["ann", "bob", "cleo"]
-    with pytest.raises(NumjazError, match="4 groups for 60 windows"):
+    with pytest.raises(NumjazError, match="groups have shape"):
         classifier.fit(X, Y, people[:4])
 
 

@@ -321,3 +321,18 @@ def test_what_a_backward_pass_is_asked() -> None:
     with pytest.raises(NumjazError, match=r"^node 'drop': Dropout: draws random numbers"):
         forward_pass(Model(nodes, {}), {}, {"x": np.ones((1, 3, 2))}, training=True)
     assert replace(of.Dropout(), rate=0.0).forward({}, (np.ones(3),), training=True).saved is None
+
+
+class Overwriting(of.Dense):
+    """A layer whose backward pass writes over the derivative that it is given."""
+
+    def backward(self, params: Any, saved: Any, d_outputs: Any) -> Backward:
+        d_outputs[0][...] *= 2
+        return super().backward(params, saved, d_outputs)
+
+
+def test_a_backward_pass_leaves_what_it_is_given() -> None:
+    with pytest.raises(NumjazError, match="writes over derivative 0"):
+        check_grads(Overwriting(3), ((4,),))
+    with pytest.raises(NumjazError, match="batch must be 1"):
+        check_grads(of.Dense(3), ((4,),), batch=0)

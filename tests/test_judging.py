@@ -176,8 +176,8 @@ class TestEvaluate:
             ([0, 3], None, "label 3 of window 1: there are classes 0 to 2"),
             ([0.0, 1.0], None, "label 0.0 of window 0"),
             ([[1, 0, 0], [0, 1, 0]], None, r"labels have shape \(2, 3\)"),
-            ([0], None, "2 windows, 1 labels and 2 groups"),
-            ([0, 1], ["ann"], "2 windows, 2 labels and 1 groups"),
+            ([0], None, r"labels have shape \(1,\) for 2 windows"),
+            ([0, 1], ["ann"], r"groups have shape \(1,\) for 2 windows"),
         ],
     )
     def test_what_cannot_be(self, labels: list[object], groups: list[str] | None, said: str) -> None:
@@ -275,3 +275,14 @@ def test_no_leak_where_labels_are_true() -> None:
     assert found.random.figure("accuracy").value == 1
     if found.honest.figure("accuracy").value == 1:
         assert found.words().endswith("the leak gave nothing")
+
+
+def test_what_cannot_be_judged_is_said() -> None:
+    said, truth, people = np.full((4, 2), 0.5), np.array([0, 1, 0, 1]), ["ann", "ann", "bob", "bob"]
+    with pytest.raises(NumjazError, match="window 2 is no number"):
+        judgement(np.where(np.arange(4)[:, None] == 2, np.nan, said), truth, people, ("a", "b"))
+    with pytest.raises(NumjazError, match=r"shape \(4, 3\); there are 2 classes"):
+        judgement(np.full((4, 3), 1 / 3), truth, people, ("a", "b"))
+    one, other = judgement(said, truth, people, ("a", "b")), judgement(said, truth[::-1] * 0, people, ("a", "b"))
+    with pytest.raises(NumjazError, match="the same windows"):
+        one.beside(other, "accuracy")

@@ -179,6 +179,10 @@ def test_an_interrupt_finishes_the_step_and_leaves_a_checkpoint(tmp_path: Path) 
         ({"recipe": Recipe(epochs=3, batch=8, seed=1)}, "seed was 0, now it is 1"),
         ({"labels": np.zeros(40, int)}, "labels was"),
         ({"model": network(seed=4)}, "weights to begin with was"),
+        ({"model": network(activation="linear")}, "network was"),
+        ({"model": network(classes=["fast", "slow"])}, "classes was"),
+        ({"x": swings(40)[0] + np.float32(1)}, "data was"),
+        ({"validation": swings(9, seed=3)}, "validation windows was"),
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
@@ -208,7 +212,10 @@ def test_interrupted_twice_and_resumed_the_bits_are_the_same(tmp_path: Path, kin
         ({"labels": [0, 1] * 3}, "6 labels for 8 windows"),
         ({"labels": [0, 2] * 4}, "label 2 of window 1"),
         ({"labels": ["slow", "quick"] * 4}, "'quick'"),
-        ({"groups": ["ann"] * 3}, "3 groups for 8 windows"),
+        ({"groups": ["ann"] * 3}, r"groups have shape \(3,\) for 8 windows"),
+        ({"groups": np.full((8, 1), "ann")}, r"groups have shape \(8, 1\)"),
+        ({"groups": "ann"}, "groups have shape"),
+        ({"recipe": {"epochs": 2}}, "must be a numjaz.learn.recipe.Recipe"),
         ({"recipe": Recipe(patience=2)}, "needs validation"),
         ({"recipe": Recipe(sampling="person")}, "needs groups"),
         ({"recipe": Recipe(augmentation=Augmentation(rotation_degrees=9.0))}, "three axes"),
@@ -225,7 +232,16 @@ def test_what_cannot_be_trained_is_said(change: dict[str, Any], message: str) ->
 
 @pytest.mark.parametrize(
     "option",
-    [{"epochs": 0}, {"batch": 1.5}, {"optimizer": "lion"}, {"learning_rate": -1}, {"clip_norm": 0}, {"frozen": "a"}],
+    [
+        {"epochs": 0},
+        {"batch": 1.5},
+        {"optimizer": "lion"},
+        {"learning_rate": -1},
+        {"clip_norm": 0},
+        {"frozen": "a"},
+        {"beta_1": 1.0},
+        {"epsilon": 0.0},
+    ],
 )
 def test_a_recipe_says_what_is_wrong(option: dict[str, Any]) -> None:
     with pytest.raises(NumjazError, match=f"recipe: {next(iter(option))}"):

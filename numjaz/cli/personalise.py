@@ -79,9 +79,11 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _fitted(args: argparse.Namespace, model: Model, store: Store, rows: np.ndarray[Any, np.dtype[np.intp]]) -> Model:
-    if args.what == "statistics":
-        return with_statistics_of(model, Part(store, rows))
     recipe: Recipe = recipe_of(args, frozen=body_of(model) if args.what == "head" else ())
+    if args.what == "statistics":
+        known = {*model.provenance.get("people_trained_on", ()), *store.people}
+        fitted = with_statistics_of(model, Part(store, rows))
+        return fitted.derive(provenance={**fitted.provenance, "people_trained_on": sorted(known)})
     people = store.about.person[rows]
     return fit(model, Part(store, rows), store.labels[rows], recipe, groups=people, tell=shower())[0]
 

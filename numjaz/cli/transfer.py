@@ -86,9 +86,11 @@ def execute(args: argparse.Namespace) -> int:
         # From nothing there is nothing to keep: every layer is trained.
         nothing = (from_nothing(begin, recipe.seed), replace(recipe, frozen=()))
         found = protocol.judge({f"from {Path(args.source).stem}": (begin, recipe), "from nothing": nothing})
-        said["protocol"] = {"split": args.judge, **plain(found)}
+        said["protocol"] = {"split": args.judge, "source_trained_on": met, **plain(found)}
         if not args.json:
             print(text(args.judge, found))
+            if met:
+                print(f"the source was trained on {many(len(met))} of these: for them its figures are not honest")
     if args.json:
         print(json_line(said))
     return 0

@@ -48,8 +48,8 @@ def read(path: str | Path) -> Checkpoint:
 
 def check_same(path: str | Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raise where a checkpoint is of another training: `NumjazError` names the first thing that differs."""
-    for key, value in wanted.items():
-        other = found.get(key)
+    for key in {**wanted, **found}:
+        value, other = wanted.get(key), found.get(key)
         if isinstance(value, Mapping) and isinstance(other, Mapping):
             check_same(path, other, value)
         elif other != value:

@@ -65,6 +65,8 @@ def check_grads(
     >>> check_grads(GRU(4, return_state=True), ((10, 3),))
     """
     rng, name = np.random.default_rng(seed), type(layer).__name__
+    if batch < 1:
+        raise NumjazError(f"check_grads: batch must be 1 or more windows, not {batch}")
     table = layer.parameters(shapes)
     own = {n: _drawn(p, rng) for n, p in table.items()} if params is None else dict(params)
     arrays = {f"array {n}": np.asarray(array, float) for n, array in own.items()}
@@ -79,7 +81,12 @@ def check_grads(
 
     outputs, saved = made(arrays)
     for d_outputs in _losses(outputs, rng):
+        before = {**arrays, **{f"derivative {k}": d for k, d in enumerate(d_outputs) if d is not None}}
+        kept = {key: array.copy() for key, array in before.items()}
         gradients = layer.backward({n: arrays[f"array {n}"] for n in own}, saved, d_outputs)
+        for key, array in kept.items():
+            if not np.array_equal(before[key], array):
+                raise NumjazError(f"{name}: backward writes over {key}, which others read")
         found = {f"array {n}": d for n, d in gradients.d_params.items()}
         found |= {f"input {k}": d for k, d in enumerate(gradients.d_inputs) if d is not None}
         if set(found) != set(moved):

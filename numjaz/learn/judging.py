@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from numjaz.errors import NumjazError
 from numjaz.learn import metrics, probabilities
 from numjaz.learn.about import About, Rows
-from numjaz.learn.labels import indices
+from numjaz.learn.labels import indices, people_for
 from numjaz.learn.metrics import FIGURES, Counts, Floats, Interval, Paired
 from numjaz.learn.windows import Windows, as_windows
 
@@ -153,6 +153,8 @@ class Judged:
         if name not in FIGURES:
             raise NumjazError(f"{name!r:.60}: figures that are compared are {', '.join(FIGURES)}")
         same = [other.people.index(who) for who in self.people]
+        if not np.array_equal(self.matrices.sum(axis=2), other.matrices[same].sum(axis=2)):
+            raise NumjazError("two judgements are compared on the same windows: here somebody's classes differ")
         return metrics.paired(self.matrices, other.matrices[same], FIGURES[name])
 
     def to_dict(self) -> dict[str, Any]:
@@ -185,6 +187,11 @@ def judgement(
         )
     if not len(truth):
         raise NumjazError("there is no window to judge on")
+    if said.ndim != 2 or said.shape[1] != len(classes):
+        raise NumjazError(f"what was said of the windows has shape {said.shape}; there are {len(classes)} classes")
+    lost = np.flatnonzero(~np.isfinite(said).all(axis=1))
+    if len(lost):
+        raise NumjazError(f"what was said of window {lost[0]:,} is no number")
     number: dict[str, int] = {}
     who = [number.setdefault(str(name), len(number)) for name in person]
     return Judged(tuple(classes), tuple(number), np.asarray(truth, np.int64), np.array(who, np.int64), said)
@@ -270,11 +277,9 @@ def evaluate(
     """
     windows = as_windows(x)
     count = windows.shape[0]
-    people = ["everybody"] * count if groups is None else list(groups)
-    if not len(labels) == len(people) == count:
-        raise NumjazError(
-            f"{count} windows, {len(labels)} labels and {len(people)} groups; there is one of each a window"
-        )
+    people = np.full(count, "everybody") if groups is None else people_for(groups, count)
+    if np.shape(labels) != (count,):
+        raise NumjazError(f"labels have shape {np.shape(labels)} for {count:,} windows; there is one a window")
     said = predicted(model, windows, np.arange(count))
     classes = named(model, said.shape[1])
     return judgement(said, indices(labels, classes), people, classes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,14 @@ def indices(labels: Sequence[Any] | Array, classes: Sequence[str] | int) -> Labe
         if name not in index:
             raise NumjazError(f"label {name!r:.60} of window {at:,}: the classes are {', '.join(classes):.200}")
     return np.array([index[name] for name in given.tolist()], np.intp)
+
+
+def people_for(groups: Sequence[Any] | Array, count: int) -> NDArray[Any]:
+    """Whose each of ``count`` windows is: numbers, or names; `NumjazError` where there is not one a window."""
+    given = np.asarray(list(groups) if isinstance(groups, Iterable) else groups)
+    if given.shape != (count,):
+        raise NumjazError(f"groups have shape {given.shape} for {count:,} windows; there is one a window: whose it is")
+    return given.astype(str) if given.dtype == object else given
 
 
 def labels_for(model: Model, windows: Windows, labels: Sequence[Any] | Array) -> Labels:

@@ -18,6 +18,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "weights": ("none", "balanced"),
     "dtype": ("float32", "float64"),
 }
+OPEN = {"beta_1": 1, "beta_2": 1, "epsilon": 0, "clip_norm": 0}  # ends of ranges that divide by nothing
 EPSILONS = {"keras": 1e-7, "torch": 1e-8}
 
 
@@ -111,7 +112,7 @@ class Recipe:
             value = getattr(self, name)
             if value is None and name in ("epsilon", "clip_norm"):
                 continue
-            if type(value) not in (int, float) or not low <= value <= high or (name == "clip_norm" and not value):
+            if type(value) not in (int, float) or not low <= value <= high or value == OPEN.get(name):
                 raise NumjazError(f"recipe: {name} must be a number from {low:g} to {high:g}, not {value!r:.60}")
         if not isinstance(self.frozen, tuple) or not all(isinstance(name, str) for name in self.frozen):
             raise NumjazError(f"recipe: frozen must be names of nodes, not {self.frozen!r:.60}")

@@ -95,8 +95,10 @@ def card(name: str, model: Model, record: Mapping[str, Any], judged: Judged | No
         lines += [f"{model.provenance['title']}.", ""]
     if judged is not None:
         accuracy, f1 = (judged.figure(each) for each in ("accuracy", "macro_f1"))
+        met = set(judged.people) & set(model.provenance.get("people_trained_on", ()))
+        who = f"kept apart, {len(met)} of whom the source was trained on" if met else "not trained on"
         lines += [
-            f"On {people(judged)} not trained on: **accuracy {said(accuracy)}**, **macro-F1 {said(f1)}**, of "
+            f"On {people(judged)} {who}: **accuracy {said(accuracy)}**, **macro-F1 {said(f1)}**, of "
             f"{len(judged):,} windows. {over_people(judged)}",
             "",
         ]

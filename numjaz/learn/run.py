@@ -6,6 +6,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -177,12 +178,12 @@ class Run:
             "least": self._least if self._kept else None,
             "seconds": self._seconds,
         }
-        checkpoints.write(path, Checkpoint({**self._trainer.state, **best}, place, self._about()))
+        checkpoints.write(path, Checkpoint({**self._trainer.state, **best}, place, self._about))
 
     def restore(self, path: Path) -> None:
         """Go on where a checkpoint stands."""
         found = checkpoints.read(path)
-        checkpoints.check_same(path, found.about, self._about())
+        checkpoints.check_same(path, found.about, self._about)
         for name, array in self._trainer.state.items():
             if name not in found.arrays or found.arrays[name].shape != array.shape:
                 raise NumjazError(f"{path}: holds no {name!r} of this network; begin anew")
@@ -195,20 +196,38 @@ class Run:
         self._total, self._kept, self._seconds = place["total"], place["kept"], place["seconds"]
         self._least = np.inf if place["least"] is None else place["least"]
 
+    @cached_property
     def _about(self) -> dict[str, Any]:
         """What must be the same for a training to go on."""
-        digest = hashlib.sha256(self._labels.astype("<i8").tobytes())
+        whose = b""
         if self._people is not None:
             names, numbers = np.unique(self._people, return_inverse=True)
-            digest.update("\n".join(map(str, names)).encode() + numbers.astype("<i8").tobytes())
-        given = hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in self._model.parameters.values()))
+            whose = "\n".join(map(str, names)).encode() + numbers.astype("<i8").tobytes()
+        layers = [(node.name, node.layer.config(), node.inputs, node.owner) for node in self._model.nodes]
         return {
             "recipe": self._recipe.plain(),
-            "windows": list(self._windows.shape),
-            "labels": digest.hexdigest(),
-            "data": str(getattr(self._windows, "sha256", "")),
-            "weights to begin with": given.hexdigest(),
+            "network": _hash(repr(layers).encode()),
+            "classes": list(self._model.classes or ()),
+            "weights to begin with": _hash(*(array.tobytes() for array in self._model.parameters.values())),
+            **_hashes("", self._windows, self._labels, whose),
+            **({} if self._validation is None else _hashes("validation ", *self._validation)),
         }
+
+
+def _hashes(what: str, windows: Windows, labels: Labels, whose: bytes = b"") -> dict[str, Any]:
+    """What some windows are known by; windows that state no hash of their own, by their shape alone."""
+    return {
+        f"{what}windows": list(windows.shape),
+        f"{what}labels": _hash(labels.astype("<i8").tobytes(), whose),
+        f"{what}data": str(getattr(windows, "sha256", "")),
+    }
+
+
+def _hash(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def _version() -> str:

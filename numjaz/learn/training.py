@@ -10,12 +10,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
-
 from numjaz.errors import NumjazError
 from numjaz.layers import Array
 from numjaz.learn.history import History, Progress
-from numjaz.learn.labels import labels_for
+from numjaz.learn.labels import labels_for, people_for
 from numjaz.learn.recipe import Recipe
 from numjaz.learn.run import Run
 from numjaz.learn.windows import Windows, as_windows
@@ -75,7 +73,7 @@ def fit(
 
     Examples
     --------
-    >>> import numjaz
+    >>> import numjaz, numpy as np
     >>> x = np.random.default_rng(0).normal(size=(64, 32, 1)).astype(np.float32)
     >>> labels = np.arange(64) % 2
     >>> x[labels == 1] *= 3
@@ -83,15 +81,15 @@ def fit(
     >>> history.epochs[-1].loss < history.epochs[0].loss
     True
     """
-    recipe = recipe or Recipe()
+    recipe = Recipe() if recipe is None else recipe
+    if not isinstance(recipe, Recipe):
+        raise NumjazError(f"recipe must be a numjaz.learn.recipe.Recipe, not {type(recipe).__name__}")
     windows = as_windows(x)
     known, held = labels_for(model, windows, labels), None if validation is None else as_windows(validation[0])
     judged = None if held is None or validation is None else (held, labels_for(model, held, validation[1]))
     if recipe.patience is not None and judged is None:
         raise NumjazError("recipe: patience needs validation windows")
-    people = None if groups is None else np.asarray(groups)
-    if people is not None and len(people) != len(known):
-        raise NumjazError(f"{len(people):,} groups for {len(known):,} windows")
+    people = None if groups is None else people_for(groups, len(known))
     if people is None and recipe.sampling in ("person", "both"):
         raise NumjazError(f"recipe: sampling {recipe.sampling!r} needs groups: whose window each is")
     run = Run(model, recipe, windows, known, people, judged)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -73,6 +74,14 @@ class _Array:
 
     def take(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         return self._x[rows].astype(np.float32, copy=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the values, a stretch of windows after the other."""
+        digest = hashlib.sha256()
+        for first in range(0, len(self._x), AT_ONCE):
+            digest.update(np.ascontiguousarray(self._x[first : first + AT_ONCE].astype("<f4")).tobytes())
+        return digest.hexdigest()
 
 
 def as_windows(x: ArrayLike | Windows) -> Windows:
