@@ -311,6 +311,10 @@ def test_transfer(capsys: Capture) -> None:
     assert not any(name.startswith("bigru/") for name, _ in kept)
     judged = ["--judge", "person:2", "--batch", "16"]
     frozen, free = (told(capsys, *transfer, *judged, *more)["protocol"] for more in (["--freeze", "body"], []))
+    assert frozen["source_trained_on"] == ["cleo"]
+    assert "the source was trained on 1 person of these: for them its figures are not honest" in out
+    ended(capsys, *transfer, "--apart", "cleo")
+    assert "On 1 person kept apart, 1 of whom the source was trained on" in Path("net.md").read_text(encoding="utf-8")
     assert frozen["from nothing"] == free["from nothing"]  # where there is nothing to keep
     assert frozen["from source"] != free["from source"]
     assert "is what is read" in refused(capsys, *transfer[:-1], "source.h5")
@@ -334,7 +338,7 @@ def test_personalise(what: str, capsys: Capture) -> None:
     statistics = {name for name in before if "moving" in name}
     assert moved == {"head": heads, "statistics": statistics}.get(what, moved)
     assert moved >= heads or what == "statistics"
-    assert ("eve" in numjaz.load("eve.h5").provenance["people_trained_on"]) or what == "statistics"
+    assert "eve" in numjaz.load("eve.h5").provenance["people_trained_on"]  # statistics are learned from too
     refused(capsys, "personalise", "eve.csv", "fay.csv", "-m", "net.h5")
     refused(capsys, *command, "--out", "net.h5")
     for option in (["--validation", "1"], ["--patience", "1"], ["--resume"], ["--share", "nan"], ["--share", "1"]):
