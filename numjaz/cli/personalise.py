@@ -54,7 +54,8 @@ def execute(args: argparse.Namespace) -> int:
     store = read_store(args, contract, classes, names_of(args.recordings))
     if len(store.people) > 1:
         raise NumjazError(f"the recordings are of {len(store.people)} people; --people ID chooses one")
-    (fold,) = by_time(store.about, args.share, store.labels)
+    about = store.about
+    (fold,) = by_time(about, args.share, store.labels)
     if not len(fold.train) or not len(fold.test):
         raise NumjazError("no class has windows enough for an earlier and a later part")
     who = store.people[0]
@@ -62,7 +63,7 @@ def execute(args: argparse.Namespace) -> int:
         note(f"{who} was among the people whom the network was trained on: before is not what it would be for others")
     after = _fitted(args, model, store, fold.train)
     found = {
-        name: judged(each, store, store.labels, store.about, fold.test)
+        name: judged(each, store, store.labels, about, fold.test)
         for name, each in (("before", model), ("after", after))
     }
     if path is not None:
@@ -84,7 +85,7 @@ def _fitted(args: argparse.Namespace, model: Model, store: Store, rows: np.ndarr
         known = {*model.provenance.get("people_trained_on", ()), *store.people}
         fitted = with_statistics_of(model, Part(store, rows))
         return fitted.derive(provenance={**fitted.provenance, "people_trained_on": sorted(known)})
-    people = store.about.person[rows]
+    people = np.full(len(rows), store.people[0])
     return fit(model, Part(store, rows), store.labels[rows], recipe, groups=people, tell=shower())[0]
 
 

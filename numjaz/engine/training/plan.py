@@ -123,12 +123,12 @@ class TrainingPlan:
         }
 
     def _side_by_side(self) -> dict[str, list[Node]]:
-        """Layers of one sample that read the same value, by the first of them."""
+        """Layers of one sample that read the same value, by each of their names."""
         groups: dict[Key, list[Node]] = {}
         for node in self._model.nodes:
             if _is_product(node.layer) and _kernel_size(node.layer) == 1:
                 groups.setdefault(node.inputs[0], []).append(node)
-        return {group[0].name: group for group in groups.values()}
+        return {node.name: group for group in groups.values() for node in group}
 
     def _step(self, node: Node) -> Iterable[Step]:
         layer = node.layer
@@ -140,9 +140,8 @@ class TrainingPlan:
             case Input():
                 return
             case Conv1D() | Dense() if _is_product(layer):
-                grouped = any(node in group for group in self._groups.values())
-                group = self._groups.get(node.name) if grouped else [node]
-                if group:
+                group = self._groups.get(node.name, [node])
+                if group[0] is node:
                     yield self._product(group, xs[0])
             case GRU() if _is_fast(layer) and len(xs) == 1 and len(ys) == 1:
                 yield Recurrence(node.owner, xs[0], ys[0], ("",), layer.return_sequences, params, grads, self._spare)

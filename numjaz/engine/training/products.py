@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from numjaz.engine.runtime.layout import Array, aligned
 from numjaz.engine.training.steps import Arrays, Step
-from numjaz.engine.training.tensors import Spare, Tensor
+from numjaz.engine.training.tensors import Spare, Tensor, outer_sum, seen
 from numjaz.layers.base import Rng
 
 BLOCK = 32  # steps of time whose products for a kernel's derivative are summed by one matrix product
@@ -91,21 +90,15 @@ class Product(Step):
         if self.grads:
             self._to_kernels(d)
         if self.sink is not None:
-            moment, channel, window = bordered.strides
-            rows = self._k * bordered.shape[1]
-            seen = as_strided(bordered, (len(self.xs[0].y), rows, bordered.shape[2]), (moment, channel, window))
+            met = seen(bordered, self._k, len(self.xs[0].y))
             with self.sink.share() as share_d:
-                np.matmul(self._back.reshape(len(self._back), -1), seen, out=share_d)
+                np.matmul(self._back.reshape(len(self._back), -1), met, out=share_d)
 
     def _to_kernels(self, d: Array) -> None:
         """The kernels' derivatives: sums over time and windows, a stretch of time after the other."""
         total: Array = np.zeros((d.shape[1], self._seen.shape[1]), d.dtype)
         for a in range(0, len(d), BLOCK):
-            left, right = d[a : a + BLOCK].transpose(1, 0, 2), self._seen[a : a + BLOCK].transpose(1, 0, 2)
-            ours, theirs = self._left[:, : left.shape[1]], self._right[:, : left.shape[1]]
-            np.copyto(ours, left)
-            np.copyto(theirs, right)
-            total += ours.reshape(len(ours), -1) @ theirs.reshape(len(theirs), -1).T
+            total += outer_sum(d[a : a + BLOCK], self._seen[a : a + BLOCK], self._left, self._right)
         of_matrix = total.reshape(self._matrix.shape)
         for share, a, b in zip(self._shares, self._ends, self._ends[1:], strict=False):
             if share.kernel in self.grads:

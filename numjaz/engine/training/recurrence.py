@@ -19,7 +19,7 @@ import numpy as np
 
 from numjaz.engine.runtime.layout import Array, aligned
 from numjaz.engine.training.steps import Arrays, Step
-from numjaz.engine.training.tensors import Spare, Tensor
+from numjaz.engine.training.tensors import Spare, Tensor, outer_sum
 from numjaz.layers.base import Rng
 
 BLOCK = 8  # steps whose factors are computed at once: they stay in a core's cache
@@ -196,11 +196,8 @@ class Recurrence(Step):
         return given
 
     def _collect(self, a: int, b: int, d_gates: Array, of_matrix: Array) -> None:
-        left, right = self._left[:, : b - a], self._right[:, : b - a]
         for side in range(len(self._sides)):
-            np.copyto(left, d_gates[:, side].transpose(1, 0, 2))
-            np.copyto(right, self._state[a:b, side].transpose(1, 0, 2))
-            of_matrix[side] += left.reshape(len(left), -1) @ right.reshape(len(right), -1).T
+            of_matrix[side] += outer_sum(d_gates[:, side], self._state[a:b, side], self._left, self._right)
 
     def _to_input(self, a: int, b: int, d_gates: Array, d_x: Array) -> None:
         made = self._d_x[: b - a]

@@ -32,7 +32,7 @@ class Tensor:
         self.shape = shape
         time, channels = math.prod(shape[:-1]), shape[-1]
         before, behind = around
-        self._before, self._width = before, width
+        self._before = before
         self._memory = aligned((before + time + behind, channels + 1, width), dtype)
         self._memory[before : before + time, channels] = 1
         self.y: Array = self._memory[before : before + time, :channels]
@@ -40,9 +40,7 @@ class Tensor:
 
     def seen(self, before: int, kernel_size: int, steps: int) -> Array:
         """What a kernel meets at each step, with the ones: (steps, k (C + 1), N)."""
-        start = self._memory[self._before - before :]
-        moment, channel, window = start.strides
-        return as_strided(start, (steps, kernel_size * start.shape[1], self._width), (moment, channel, window))
+        return seen(self._memory[self._before - before :], kernel_size, steps)
 
     def load(self, x: Array) -> None:
         """Take values (N, *shape)."""
@@ -106,6 +104,23 @@ class Spare:
         if held is None or held.size < size:
             held = self._memory[name] = aligned((size,), self.dtype)
         return held[:size].reshape(shape)
+
+
+def seen(memory: Array, kernel_size: int, steps: int) -> Array:
+    """What a kernel meets at each step of (T, C, N), a view: (steps, k C, N)."""
+    return as_strided(memory, (steps, kernel_size * memory.shape[1], memory.shape[2]), memory.strides)
+
+
+def outer_sum(d: Array, x: Array, left: Array, right: Array) -> Array:
+    """The sum over time and windows of d x^T, (T, F, N) and (T, C, N) -> (F, C), by one matrix product.
+
+    ``left`` (F, T, N) and ``right`` (C, T, N) are memory for the two as it takes them, of no fewer steps.
+    """
+    ours, theirs = left[:, : len(d)], right[:, : len(d)]
+    np.copyto(ours, d.transpose(1, 0, 2))
+    np.copyto(theirs, x.transpose(1, 0, 2))
+    total: Array = ours.reshape(len(ours), -1) @ theirs.reshape(len(theirs), -1).T
+    return total
 
 
 def _rows(x: Array, shape: tuple[int, ...]) -> Array:
