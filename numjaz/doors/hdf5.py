@@ -18,13 +18,12 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numjaz.doors.regular import open_regular
+from numjaz.doors.regular import HDF5, open_regular
 from numjaz.errors import NumjazError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HEAP = b"GCOL\1\0\0\0"
 READ = 1 << 20  # bytes at a time, in search of heaps
 MAX_NAMES = 100_000  # children of a group, entries of an attribute
@@ -58,10 +57,10 @@ class Hdf5:
         self._content, self._heaps_checked = content, False
         if content is None:
             with open_regular(self.path) as file:
-                self.bytes, start = os.fstat(file.fileno()).st_size, file.read(len(SIGNATURE))
+                self.bytes, start = os.fstat(file.fileno()).st_size, file.read(len(HDF5))
         else:
-            self.bytes, start = len(content), content[: len(SIGNATURE)]
-        if start != SIGNATURE:
+            self.bytes, start = len(content), content[: len(HDF5)]
+        if start != HDF5:
             raise NumjazError(f"{self.path}: not an HDF5 file (it begins with {start!r})")
         with self._told(""):
             self._file = h5py.File(self.path if content is None else BytesIO(content), "r")

@@ -12,6 +12,8 @@ from numjaz.errors import NumjazError
 if TYPE_CHECKING:
     from pathlib import Path
 
+HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with; here, so that who asks imports no reader of them
+
 
 def open_regular(path: str | Path) -> BufferedReader:
     """Open a regular file for reading bytes; a folder, a pipe or a device would hang or never end."""

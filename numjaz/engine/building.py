@@ -144,9 +144,8 @@ class _Builder:
         return shape
 
     def params(self, node: Node) -> Mapping[str, Array]:
-        """A node's arrays in float64: they are cast when all is folded."""
-        names = self.owned[node.owner]
-        return {name: self.model.parameters[f"{node.owner}/{name}"].astype(np.float64) for name in names}
+        """A node's arrays, as they are; those that something is computed of first are cast to float64 there."""
+        return {name: self.model.parameters[f"{node.owner}/{name}"] for name in self.owned[node.owner]}
 
     def _reference(self, node: Node) -> None:
         reads = [self.plain(self.read(node, at)) for at in range(len(node.inputs))]
@@ -224,7 +223,7 @@ class _Builder:
         rank = len(self.shape(node)) + 1
         if layer.axis % rank != rank - 1:
             return False
-        p, x = self.params(node), self.plain(self.read(node))
+        p, x = _exact(self.params(node)), self.plain(self.read(node))
         scale = p.get("gamma", 1.0) / np.sqrt(p["moving_variance"] + layer.epsilon)
         shift = p.get("beta", 0.0) - p["moving_mean"] * scale
         self.forms.append(Affine(node.name, (x,), (self.made(node),), scale, shift))
@@ -298,7 +297,7 @@ class _Builder:
     @_form.register(LSTM)
     @_form.register(SimpleRNN)
     def _(self, layer: Any, node: Node) -> bool:
-        side = Side(*_arrays(self.params(node)), backwards=layer.go_backwards)
+        side = Side(*_arrays(_exact(self.params(node))), backwards=layer.go_backwards)
         return self._recurrence(node, layer, [side], turned=False)
 
     @_form.register
@@ -306,7 +305,7 @@ class _Builder:
         first, second = layer.forward_layer, layer.backward_layer
         if first != second or first.go_backwards or layer.merge != "concat":
             return False
-        params = self.params(node)
+        params = _exact(self.params(node))
         sides = [Side(*_arrays(under(params, name)), backwards=name == "backward") for name in ("forward", "backward")]
         return self._recurrence(node, first, sides, turned=True)
 
@@ -335,6 +334,11 @@ class _Builder:
 
         readers = self.readers.get(name, [])
         return name not in self.model.outputs and bool(readers) and all(whole(node.layer) for node in readers)
+
+
+def _exact(params: Mapping[str, Array]) -> dict[str, Array]:
+    """Arrays in float64."""
+    return {name: array.astype(np.float64) for name, array in params.items()}
 
 
 def _rows(shape: Shape) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from numjaz.doors.regular import open_regular
+from numjaz.doors.regular import HDF5, open_regular
 from numjaz.errors import NumjazError
 from numjaz.model import Model
 from numjaz.nodes import parameter_table
@@ -86,11 +86,9 @@ def load(
 def _read(path: str, network: Model | None, names: Names, key: str | None) -> Model:
     """A model from a file, by what the file begins with and says of itself."""
     # What reads a kind of file is imported where there is one: starts on a small device are short.
-    from numjaz.doors.hdf5 import SIGNATURE, Hdf5
-
     with open_regular(path) as file:
-        start = file.read(len(SIGNATURE))
-    if start != SIGNATURE:
+        start = file.read(len(HDF5))
+    if start != HDF5:
         from numjaz.formats.tensor_files import open_tensors
 
         tensors = open_tensors(path, key)
@@ -103,11 +101,12 @@ def _read(path: str, network: Model | None, names: Names, key: str | None) -> Mo
         from numjaz.formats import keras
 
         return keras.load_archive(path, network, names)
-    if start != SIGNATURE:
+    if start != HDF5:
         raise NumjazError(
             f"{path}: neither HDF5, nor a Keras, torch, NumPy or safetensors file (it begins with {start!r})"
         )
 
+    from numjaz.doors.hdf5 import Hdf5
     from numjaz.formats import own
 
     with Hdf5(path) as opened:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numjaz.doors.npz import SUFFIX, Npz
-from numjaz.doors.zip_writer import write_stored
 from numjaz.errors import NumjazError
 from numjaz.formats.numbers import MAX_NOTE, note_text, plain_floats
 
@@ -69,6 +68,8 @@ def write_npz(path: str | Path, arrays: Mapping[str, NDArray[Any]], note: str) -
     note : str
         Text that is kept beside them.
     """
+    from numjaz.doors.zip_writer import write_stored  # who only reads needs none of it
+
     if NOTE in arrays:
         raise NumjazError(f"{path}: an array cannot be named {NOTE!r}, which is where the note stands")
 

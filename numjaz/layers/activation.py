@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from numjaz.errors import NumjazError
-from numjaz.layers import slopes
 from numjaz.layers.base import (
     Array,
     Arrays,
@@ -26,7 +25,7 @@ from numjaz.layers.base import (
     only,
     summed_to,
 )
-from numjaz.layers.functions import ACTIVATIONS, activation_operations, elu, glu, softmax
+from numjaz.layers.functions import ACTIVATIONS, activation_operations, derivative, elu, glu, softmax
 from numjaz.layers.operations import Operations, elementary
 from numjaz.records import frozen
 
@@ -57,7 +56,7 @@ class Activation(Layer):
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
         x, y = saved
-        return Backward((slopes.DERIVATIVES.get(self.activation, slopes.glu)(x, y, only(d_outputs)),))
+        return Backward((derivative(self.activation)(x, y, only(d_outputs)),))
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         (shape,) = self.output_shapes(shapes)
@@ -150,7 +149,7 @@ class ELU(Layer):
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
         x, y = saved
-        return Backward((slopes.elu(x, y, only(d_outputs), self.alpha),))
+        return Backward((derivative("elu")(x, y, only(d_outputs), self.alpha),))
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         return activation_operations("elu", batch * math.prod(one(shapes, self)), 0)
@@ -186,7 +185,7 @@ class Softmax(Layer):
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
         x, y = saved
-        return Backward((slopes.softmax(x, y, only(d_outputs), self.axis),))
+        return Backward((derivative("softmax")(x, y, only(d_outputs), self.axis),))
 
     def operations(self, shapes: tuple[Shape, ...], batch: Any = 1) -> Operations:
         shape = one(shapes, self)

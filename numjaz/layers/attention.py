@@ -20,9 +20,8 @@ from numjaz.layers.base import (
     check_count,
     check_flag,
 )
-from numjaz.layers.functions import activation_operations, softmax
+from numjaz.layers.functions import activation_operations, derivative, softmax
 from numjaz.layers.operations import Operations, biases, elementary
-from numjaz.layers.slopes import DERIVATIVES
 from numjaz.records import frozen
 
 
@@ -103,7 +102,7 @@ class MultiHeadAttention(Layer):
         d_p = np.einsum("nthd,nshd->nhts", d_mixed, v)
         if d_scores is not None:
             d_p = d_p + d_scores
-        d_similar = DERIVATIVES["softmax"](p, p, d_p)  # 0 where p is, and so where a step is not seen
+        d_similar = derivative("softmax")(p, p, d_p)  # 0 where p is, and so where a step is not seen
         d_q = np.einsum("nhts,nshd->nthd", d_similar, k) / np.sqrt(np.asarray(self.key_dim, q.dtype))
         d_k = np.einsum("nhts,nthd->nshd", d_similar, q)
         d_v = np.einsum("nhts,nthd->nshd", p, d_mixed)

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from numjaz.layers.base import Array, Parameters, check_flag
-from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation
+from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation, derivative
 from numjaz.layers.operations import Operations, biases, elementary
 from numjaz.layers.recurrent import Recurrent, State
-from numjaz.layers.slopes import DERIVATIVES
 from numjaz.records import frozen
 
 
@@ -37,7 +36,7 @@ class SimpleRNN(Recurrent):
     ) -> tuple[Array, State, dict[str, Array]]:
         (h,), (d,), recurrent = state, d_state, params["recurrent_kernel"]
         a = x + h @ recurrent
-        d_a = DERIVATIVES[self.activation](a, ACTIVATIONS[self.activation](a), d)
+        d_a = derivative(self.activation)(a, ACTIVATIONS[self.activation](a), d)
         return d_a, (d_a @ recurrent.T,), {"recurrent_kernel": h.T @ d_a, "bias": d_a.sum(axis=0)}
 
     def _cell_operations(self, steps: Any) -> Operations:
@@ -85,7 +84,7 @@ class LSTM(Recurrent):
     ) -> tuple[Array, State, dict[str, Array]]:
         (h, c), (d_h, d_c), recurrent = state, d_state, params["recurrent_kernel"]
         f, s = ACTIVATIONS[self.activation], ACTIVATIONS[self.recurrent_activation]
-        df, ds = DERIVATIVES[self.activation], DERIVATIVES[self.recurrent_activation]
+        df, ds = derivative(self.activation), derivative(self.recurrent_activation)
         a = x + h @ recurrent  # (N, 4u)
         enter, forget, candidate, leave = (a[:, k * self.units : (k + 1) * self.units] for k in range(4))
         i, j, g, o = s(enter), s(forget), f(candidate), s(leave)
@@ -176,7 +175,7 @@ class GRU(Recurrent):
         self, params: Parameters, x: Array, state: State, d_state: State
     ) -> tuple[Array, State, dict[str, Array]]:
         (h,), (d,), recurrent, u = state, d_state, params["recurrent_kernel"], self.units
-        df, ds = DERIVATIVES[self.activation], DERIVATIVES[self.recurrent_activation]
+        df, ds = derivative(self.activation), derivative(self.recurrent_activation)
         z, r, n, az, ar, an, past = self._gates(params, x, h)
         d_az, d_an = ds(az, z, d * (h - n)), df(an, n, d * (1 - z))
         d_reset = d_an if self.reset_after else d_an @ recurrent[:, 2 * u :].T  # by r * past

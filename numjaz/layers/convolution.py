@@ -26,9 +26,8 @@ from numjaz.layers.base import (
     only,
     sequence,
 )
-from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation
+from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation, derivative
 from numjaz.layers.operations import Operations, biases, elementary
-from numjaz.layers.slopes import DERIVATIVES
 from numjaz.records import frozen
 
 PADDINGS = ("same", "valid", "causal")
@@ -148,7 +147,7 @@ class Convolution(Layer):
     ) -> tuple[Array, Array, dict[str, Array]]:
         """The input, and the derivatives by what the kernels made of it and by the bias."""
         x, y = saved
-        d = DERIVATIVES[self.activation](self._activated(params, x), y, only(d_outputs))
+        d = derivative(self.activation)(self._activated(params, x), y, only(d_outputs))
         return x, d, {"bias": d.sum(axis=(0, 1))} if self.use_bias else {}
 
 

@@ -20,9 +20,8 @@ from numjaz.layers.base import (
     one,
     only,
 )
-from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation
+from numjaz.layers.functions import ACTIVATIONS, activation_operations, check_activation, derivative
 from numjaz.layers.operations import Operations, biases
-from numjaz.layers.slopes import DERIVATIVES
 from numjaz.records import frozen
 
 
@@ -53,7 +52,7 @@ class Dense(Layer):
 
     def backward(self, params: Parameters, saved: Any, d_outputs: tuple[Array | None, ...]) -> Backward:
         x, y = saved
-        d = DERIVATIVES[self.activation](self._product(params, x), y, only(d_outputs))
+        d = derivative(self.activation)(self._product(params, x), y, only(d_outputs))
         rows = d.reshape(-1, self.units)  # (N …, units)
         d_params = {"kernel": x.reshape(-1, x.shape[-1]).T @ rows}
         if self.use_bias:

@@ -16,7 +16,7 @@ from numjaz.layers import functions
 from numjaz.layers.base import Array
 from numjaz.layers.functions import SELU_ALPHA, SELU_SCALE
 
-Slope = Callable[[Array, Array, Array], Array]
+Slope = Callable[..., Array]
 
 
 def linear(x: Array, y: Array, dy: Array) -> Array:
@@ -173,6 +173,7 @@ DERIVATIVES: dict[str, Slope] = {
     "elu": elu,
     "exponential": exponential,
     "gelu": gelu,
+    "glu": glu,
     "hard_shrink": shrink,
     "hard_sigmoid": within(-3, 3, 1 / 6),
     "hard_sigmoid_keras2": within(-2.5, 2.5, 0.2),
@@ -199,4 +200,4 @@ DERIVATIVES: dict[str, Slope] = {
     "tanh": tanh,
     "tanh_shrink": tanh_shrink,
 }
-"""The derivative of each of `ACTIVATIONS`."""
+"""The derivative of each of `ACTIVATIONS`, and of ``glu``, which halves an axis."""

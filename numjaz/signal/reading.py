@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from numjaz.doors.hdf5 import SIGNATURE
-from numjaz.doors.regular import open_regular
+from numjaz.doors.regular import HDF5, open_regular
 from numjaz.errors import NumjazError
 from numjaz.signal.arrays import read_arrays
 from numjaz.signal.columns import stated_unit
@@ -104,7 +103,7 @@ def _read(
 ) -> tuple[Recording, tuple[str, ...]]:
     """A recording in its own units, and the units that it states."""
     source, start = ("standard input", b"") if str(path) == "-" else (str(path), _start(path))
-    if start == SIGNATURE:
+    if start == HDF5:
         _refuse_columns(source, columns)
         return read_hdf5(Path(path), people=people, rate_hz=rate_hz), ()
     archive = start.startswith(b"PK\x03\x04")
@@ -120,7 +119,7 @@ def _read(
 
 def _start(path: str | Path) -> bytes:
     with open_regular(path) as file:
-        start = file.read(len(SIGNATURE))
+        start = file.read(len(HDF5))
     if not start:
         raise NumjazError(f"{path}: empty")
     return start

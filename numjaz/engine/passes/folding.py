@@ -61,8 +61,7 @@ def _into_reader(graph: Graph, node: Node, scale: Array, shift: Array) -> None:
     params, layer = graph.params(node), node.layer
     assert isinstance(layer, (Conv1D, Dense))
     kernel = params["kernel"]
-    added = np.einsum("...cf,c->...f", kernel, shift)
-    added = added.sum(axis=0) if added.ndim > 1 else added
+    added = (kernel * shift[:, None]).sum(axis=tuple(range(kernel.ndim - 1)))
     _with_bias(graph, node, {"kernel": kernel * scale[:, None], "bias": params.get("bias", 0.0) + added})
 
 

@@ -15,12 +15,12 @@ Source = tuple[str, int]
 
 
 class Graph:
-    """A network's nodes by name, in order, and its arrays in float64; `model` makes a network of them again."""
+    """A network's nodes by name, in order, and its arrays; `model` makes a network of them again."""
 
     def __init__(self, model: Model) -> None:
         self._model, self._changed = model, False
         self.nodes = {node.name: node for node in model.nodes}
-        self.arrays: dict[str, Array] = {name: a.astype(np.float64) for name, a in model.parameters.items()}
+        self.arrays: dict[str, Array] = dict(model.parameters)
         self._owned = {owner: list(own) for owner, own in owned_parameters(model.nodes).items()}
         self.outputs = list(model.outputs)
 
@@ -43,7 +43,8 @@ class Graph:
         return sum(other.owner == node.owner for other in self.nodes.values()) == 1
 
     def params(self, node: Node) -> dict[str, Array]:
-        return {name: self.arrays[f"{node.owner}/{name}"] for name in self._owned[node.owner]}
+        """A node's arrays in float64: what is rewritten is cast when all is, and what is not stays as it was."""
+        return {name: self.arrays[f"{node.owner}/{name}"].astype(np.float64) for name in self._owned[node.owner]}
 
     def change(self, node: Node, layer: Layer, inputs: Iterable[Source], params: Mapping[str, Array]) -> None:
         """Another layer with arrays of its own in a node's place."""

@@ -46,7 +46,7 @@ class Single:
 
     def matrix(self, kernel: Array) -> Array:
         """A kernel (k, C, F) as the matrix that meets `taps`: (F, C k)."""
-        return self.constant(("matrix", id(kernel)), lambda: kernel.transpose(2, 1, 0).reshape(kernel.shape[2], -1))
+        return kernel.transpose(2, 1, 0).reshape(kernel.shape[2], -1)
 
     def product(self, matrix: Array, x: Array, y: Array) -> Call:
         # The array's own method: np.dot asks every argument first whether it is an array of another kind.
@@ -102,7 +102,7 @@ class Block(Single):
 
     def matrix(self, kernel: Array) -> Array:
         """A kernel (k, C, F) as the matrix that meets `taps`: (F, k C)."""
-        return self.constant(("matrix", id(kernel)), lambda: kernel.reshape(-1, kernel.shape[2]).T)
+        return kernel.reshape(-1, kernel.shape[2]).T
 
     def product(self, matrix: Array, x: Array, y: Array) -> Call:
         return np.matmul, (matrix, x, y)

@@ -28,19 +28,30 @@ class Product(Form):
 
     BESIDE: ClassVar[bool] = True
 
-    @cached_property
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of `matrix`."""
+        _, _, rows = self._places
+        return len(self.kernel), rows, self.kernel.shape[2]
+
+    @property
     def matrix(self) -> Array:
         """The kernel as it meets memory: a bias where ones are, zeros where other things are."""
-        (value,), lanes = self.reads, np.arange(self.kernel.shape[1])
-        rows, ones = value.rows, value.channels
-        if value.lanes is not None:
-            lanes, ones = value.lanes, int(np.flatnonzero(~np.isin(np.arange(value.channels + 1), value.lanes))[0])
-            rows = max(int(lanes.max()), ones) + 1
-        whole = np.zeros((len(self.kernel), rows, self.kernel.shape[2]))
+        lanes, ones, _ = self._places
+        whole = np.zeros(self.shape)
         whole[:, lanes] = self.kernel
         if self.bias is not None:
             whole[0, ones] = self.bias
         return whole
+
+    @cached_property
+    def _places(self) -> tuple[Array, int, int]:
+        """Where in memory the channels lie, where a row of ones, and how many rows are read."""
+        (value,) = self.reads
+        if value.lanes is None:
+            return np.arange(self.kernel.shape[1]), value.channels, value.rows
+        ones = int(np.flatnonzero(~np.isin(np.arange(value.channels + 1), value.lanes))[0])
+        return value.lanes, ones, max(int(value.lanes.max()), ones) + 1
 
     @property
     def macs(self) -> int:
@@ -53,7 +64,7 @@ class Product(Form):
         return self.edge
 
     def scratch(self, layout: Single, steps: int, *, plain: bool) -> dict[str, tuple[int, ...]]:
-        k, channels, filters = self.matrix.shape
+        k, channels, filters = self.shape
         wanted = {} if plain else {"product": layout.shape(steps, filters)}
         if layout.gathers(k, self.dilation):
             wanted["taps"] = layout.shape(steps, k * channels)
@@ -62,7 +73,7 @@ class Product(Form):
     def calls(
         self, layout: Single, xs: Sequence[Array], ys: Sequence[Array], scratch: Mapping[str, Array]
     ) -> Iterator[Call]:
-        (x,), (k, channels, filters), steps = xs, self.matrix.shape, ys[0].shape[layout.TIME]
+        (x,), (k, channels, filters), steps = xs, self.shape, ys[0].shape[layout.TIME]
         if k > 1 or self.strides > 1:
             x = layout.taps(x, k, self.dilation, self.strides, steps)
             if "taps" in scratch:
@@ -72,7 +83,8 @@ class Product(Form):
             elif layout.width == 1:
                 x = x[:, 0]
         made = front(scratch["product"], layout.shape(steps, filters)) if "product" in scratch else ys[0]
-        yield layout.product(layout.matrix(self.matrix), x, made)
+        matrix = layout.constant(("matrix", id(self)), lambda: layout.matrix(self.matrix))  # one for all stretches
+        yield layout.product(matrix, x, made)
         if self.activation == "relu":  # on the way from one place to the other
             yield partial(np.maximum, out=ys[0]), (made, layout.each(np.zeros(filters), steps))
         else:
