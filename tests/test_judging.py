@@ -208,6 +208,13 @@ def test_cross_validated_trains_a_model_a_fold() -> None:
     assert j.figure("accuracy").value == counted / len(x)
 
 
+def test_a_class_that_a_fold_has_nothing_of_is_told() -> None:
+    x, labels, about = recognisable()
+    labels = np.where(about.person == about.person[0], 1, 0)  # a class of one person's
+    with pytest.warns(NumjazWarning, match="1 of 4 folds judge a class of which they have no window to train on"):
+        cross_validated(remembering(x, labels), Nearest(), x, labels, about, by_person(about, 4))
+
+
 def test_leaks_are_refused_before_anything_is_trained() -> None:
     x, labels, about = recognisable()
     asked: list[np.ndarray] = []
@@ -218,6 +225,8 @@ def test_leaks_are_refused_before_anything_is_trained() -> None:
         cross_validated(train, Nearest(), x, labels, about, by_person(about), statistics_rows=np.arange(len(x)))
     with pytest.raises(NumjazError, match="no fold"):
         cross_validated(train, Nearest(), x, labels, about, [])
+    with pytest.raises(NumjazError, match="classes by number, not <U5"):
+        cross_validated(train, Nearest(), x, np.array(["calm", "tense"])[labels], about, by_person(about))
     assert asked == []
     by_name = ("shared-samples", "shared-people")
     with pytest.warns(

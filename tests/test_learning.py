@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -114,6 +115,24 @@ def test_train_writes_network_record_and_card(capsys: Capture) -> None:
         "people_trained_on": None
     }
     assert f"**accuracy {said['judged']['accuracy']:.3f} [" in card
+
+
+def test_names_that_look_like_options_and_what_is_joined(folder: Path, capsys: Capture) -> None:
+    for who in PEOPLE[:3]:
+        (folder / f"{who}.csv").rename(folder / f"-{who}.csv")
+    Path("-turns.csv").write_text("time,wx,wy,wz\n" + "".join(f"{k / 20:.2f},0.1,0.2,0.3\n" for k in range(720)))
+    files = [f"./-{who}.csv" for who in PEOPLE[:3]]
+    options = ["--features", "6", *QUICK, "--gyro", "./-turns.csv", "--apart", "cleo"]
+    told(capsys, "train", *files, *options, "--out", "./-net.h5")
+    record, card = json.loads(Path("-net.json").read_text()), Path("-net.md").read_text()
+    digest = hashlib.sha256(Path("-turns.csv").read_bytes()).hexdigest()
+    assert record["beside"] == {"-turns.csv": digest}
+    assert f"- Beside it: `-turns.csv`, SHA-256 `{digest}`." in card
+    code, out, err = ended(capsys, "train", *files, "--gyro", "./-turns.csv", "--replay", "./-net.json")
+    assert (code, out) == (0, "the same bits\n"), err
+    command = re.search("Reproduce: `numjaz (.*)`", card)
+    assert command is not None
+    assert told(capsys, *shlex.split(command[1]))["people"] == 1
 
 
 def test_a_card_of_one_person_and_of_recordings_of_one_name(folder: Path, capsys: Capture) -> None:
@@ -353,6 +372,13 @@ def test_score_says_who_was_trained_on(capsys: Capture) -> None:
     assert (
         "trained on 1 of these 2 people, by their names: cleo" in ended(capsys, "score", *FILES[2:4], "-m", "net.h5")[1]
     )
+
+
+def test_score_takes_a_recording_once_and_names_people_as_training_does(folder: Path, capsys: Capture) -> None:
+    ended(capsys, "train", *FILES[:3], *QUICK, "--out", "net.h5")
+    assert "named twice" in refused(capsys, "score", "ann.csv", "./ann.csv", "-m", "net.h5")
+    written(folder / "gus.csv", 6)
+    assert list(told(capsys, "score", str(folder / "gus.csv"), "-m", "net.h5")["per_person"]) == ["gus.csv"]
 
 
 BAD = """

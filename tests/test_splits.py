@@ -86,7 +86,7 @@ def test_by_person() -> None:
     np.testing.assert_array_equal(by_person(about, 2, 7)[1].test, by_person(about, 2, 7)[1].test)
 
 
-@pytest.mark.parametrize(("folds", "said"), [(1, "1 folds of 4 people"), (5, "5 folds of 4 people")])
+@pytest.mark.parametrize(("folds", "said"), [(1, "4 people in 1 fold"), (5, "4 people in 5 fold")])
 def test_folds_that_cannot_be(folds: int, said: str) -> None:
     with pytest.raises(NumjazError, match=said):
         by_person(regular(), folds)

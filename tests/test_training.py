@@ -255,3 +255,5 @@ def test_a_recipe_as_plain_values() -> None:
     assert Recipe.from_plain(json.loads(json.dumps(recipe.plain()))) == recipe
     with pytest.raises(NumjazError, match="unknown entry 'lr'"):
         Recipe.from_plain({"lr": 1})
+    with pytest.raises(NumjazError, match="augmentation: unknown entry 'noise'"):
+        Recipe.from_plain({"augmentation": {"noise": 1.0}})

@@ -54,7 +54,14 @@ def keep(
     (model, history), about = trained, store.about
     model, found = _judged_apart(_described(args, model), store, about, split)
     record = record_of(
-        model, store, recipe, history, command=_recorded(args, recordings), recordings=recordings, people=split.people
+        model,
+        store,
+        recipe,
+        history,
+        command=_recorded(args, recordings),
+        recordings=recordings,
+        beside={Path(file).name: sha256_of(file) for file in (args.gyro, args.gravity) if file},
+        people=split.people,
     )
     words = card(path.stem, model, record, found, _score_command(args, path, about, split))
     model.save(path)
@@ -87,10 +94,10 @@ def _judged_apart(model: Model, store: Store, about: About, split: Parts) -> tup
 
 def _recorded(args: argparse.Namespace, recordings: Mapping[str, str]) -> list[str]:
     """The command as it was given, files by their names alone, and as if it had not been interrupted."""
-    names = {**dict(zip(args.recordings, recordings, strict=True))}
+    names = {path: _word(name) for path, name in zip(args.recordings, recordings, strict=True)}
     for file in (args.out, args.gyro, args.gravity, getattr(args, "source", None)):
         if file:
-            names.setdefault(file, Path(file).name)
+            names.setdefault(file, _word(Path(file).name))
     made = []
     for word in args.command:
         option, equals, value = word.partition("=")
@@ -99,17 +106,30 @@ def _recorded(args: argparse.Namespace, recordings: Mapping[str, str]) -> list[s
     return made
 
 
+def _word(name: str) -> str:
+    """A file's name as a command takes it, which would take ``-x`` for an option."""
+    return f"./{name}" if name.startswith("-") else name
+
+
 def _score_command(args: argparse.Namespace, path: Path, about: About, split: Parts) -> str:
     """How the figures of the people kept apart are made again, from the recordings that hold them."""
     apart = set(split.people["apart"])
     files = list(dict.fromkeys(about.recording[split.apart].tolist()))
     others = set(about.person[np.isin(about.recording, files)].tolist()) - apart
-    words = ["numjaz", "score", *files, *(["--people", ",".join(sorted(apart))] if others or args.people else [])]
-    words += ["-m", path.name]
+    words = [
+        "numjaz",
+        "score",
+        *map(_word, files),
+        *(["--people", ",".join(sorted(apart))] if others or args.people else []),
+    ]
+    words += ["-m", _word(path.name)]
     for name in ("rate", "gyro", "gravity", "units", "gyro_units", "columns", "time_unit", "gap"):
         value = getattr(args, name)
         if value is not None and (name, value) != ("gap", 1.0):
-            words += [f"--{name.replace('_', '-')}", Path(value).name if name in ("gyro", "gravity") else str(value)]
+            words += [
+                f"--{name.replace('_', '-')}",
+                _word(Path(value).name) if name in ("gyro", "gravity") else str(value),
+            ]
     words += [f"--{name.replace('_', '-')}" for name in ("no_resample", "unchecked") if getattr(args, name)]
     return shlex.join(words)
 

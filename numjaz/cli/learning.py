@@ -47,7 +47,6 @@ def add_recipe_options(parser: argparse.ArgumentParser, **defaults: Any) -> None
     add("warmup", int, "steps over which the learning rate rises")
     add("clip_norm", float, "the most that the gradient's norm may be")
     add("seed", int, "of weights, order, augmentation and dropout")
-    add("patience", int, "epochs without a lower validation loss after which training stops")
     for each in fields(Augmentation):
         group.add_argument(
             f"--{each.name.replace('_', '-')}",
@@ -56,12 +55,6 @@ def add_recipe_options(parser: argparse.ArgumentParser, **defaults: Any) -> None
             metavar="X",
             help=AUGMENTATION[each.name],
         )
-    group.add_argument(
-        "--validation",
-        metavar="N|ID,…",
-        help="people whom nothing is trained on, watched while training: so many, drawn by the seed, or these",
-    )
-    group.add_argument("--resume", action="store_true", help="go on where an interrupted training of OUT stands")
 
 
 AUGMENTATION = {
@@ -70,6 +63,18 @@ AUGMENTATION = {
     "rotation_degrees": "the most that a window's axes are turned by",
     "dropped": "share of samples that are lost",
 }
+
+
+def add_watched_options(parser: argparse.ArgumentParser) -> None:
+    """Who is watched while training, when it stops, and that it goes on."""
+    group = parser.add_argument_group("while training")
+    group.add_argument(
+        "--validation",
+        metavar="N|ID,…",
+        help="people whom nothing is trained on, watched while training: so many, drawn by the seed, or these",
+    )
+    group.add_argument("--patience", type=int, help="epochs without a lower validation loss after which training stops")
+    group.add_argument("--resume", action="store_true", help="go on where an interrupted training of OUT stands")
 
 
 def add_kept_options(parser: argparse.ArgumentParser) -> None:

@@ -46,9 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Run the command."""
     path = output(args, args.model or DEFAULT_MODEL, args.like, args.architecture) if args.out is not None else None
-    for name in ("validation", "patience", "resume"):
-        if getattr(args, name):
-            raise NumjazError(f"--{name}: a few minutes of one person are learned in one go, without it")
     model, contract, classes = chosen_model(args)
     model = model.derive(classes=classes, contract=contract, golden=None)
     store = read_store(args, contract, classes, names_of(args.recordings))

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from numjaz.cli.learning import names_of
 from numjaz.cli.options import DEFAULT_MODEL, add_model_options, add_recording_options, chosen_model, cut, read_each
 from numjaz.cli.output import check_page, json_line, note, shown, write_page
 from numjaz.contract import Contract
@@ -83,6 +84,7 @@ def _judged(args: argparse.Namespace, model: Model, contract: Contract, classes:
     index = {name: k for k, name in enumerate(classes)}
     said, truth, persons = [], [], []
     other: dict[str, int] = {}
+    names = names_of(args.recordings)
     for path, recording in read_each(args):
         found = cut(args, recording, contract)
         for batch in shown(found.batches(), path):
@@ -93,7 +95,7 @@ def _judged(args: argparse.Namespace, model: Model, contract: Contract, classes:
             if len(known):
                 said.append(predicted(model, batch.x, known))
                 truth += [index[name] for name in batch.activity if name in index]
-                persons += [batch.subject[k] or path for k in known]  # nameless: one person's
+                persons += [batch.subject[k] or names[path] for k in known]  # nameless: one person's
         for line in found.report.lines():
             note(f"{path}: {line}")
     for name, count in other.items():

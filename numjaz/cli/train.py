@@ -17,6 +17,7 @@ from numjaz.cli.keeping import hashes, keep, match_recordings, read_record
 from numjaz.cli.learning import (
     add_kept_options,
     add_recipe_options,
+    add_watched_options,
     fitted,
     names_of,
     output,
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replay", metavar="RECORD.json", help="train as this record says, and compare the bits")
     add_judge_options(parser)
     add_recipe_options(parser)
+    add_watched_options(parser)
     add_recording_options(parser)
 
 

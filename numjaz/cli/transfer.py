@@ -17,6 +17,7 @@ from numjaz.cli.keeping import hashes, keep
 from numjaz.cli.learning import (
     add_kept_options,
     add_recipe_options,
+    add_watched_options,
     fitted,
     names_of,
     output,
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--without-gravity", action="store_true", help="the recordings' acceleration has no gravity")
     add_kept_options(parser)
     add_judge_options(parser)
+    add_watched_options(parser)
     add_recipe_options(parser, epochs=90)
     add_file_options(parser)
     add_recording_options(parser)

@@ -41,7 +41,7 @@ def read(path: str | Path) -> Checkpoint:
     """
     with NpzFile(str(path)) as file:
         note = parse_json(file.note.encode(), f"{path}: note") if file.note else {}
-        if note.get("format") != FORMAT:
+        if not isinstance(note, dict) or note.get("format") != FORMAT or not {"place", "about"} <= set(note):
             raise NumjazError(f"{path}: not a checkpoint of this numjaz")
         return Checkpoint({name: file.array(name) for name in file.shapes}, note["place"], note["about"])
 

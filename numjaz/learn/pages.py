@@ -25,6 +25,8 @@ WORDS = {
 }
 """What a figure is called, in the order in which they are told."""
 
+FEW = 8  # people: of fewer, a bootstrap draws too often whom it has drawn already
+
 
 def judged_page(title: str, judged: Judged, notes: Sequence[str] = ()) -> str:
     """The page of a judgement: every figure with its interval, each class, each person, and what was taken for what."""
@@ -73,7 +75,10 @@ def many(people: int) -> str:
 
 def over_people(judged: Judged) -> str:
     """What the intervals are, or why there are none."""
-    return "Intervals: 95 %, bootstrap over people." if len(judged.people) > 1 else "One person gives no interval."
+    if len(judged.people) < 2:
+        return "One person gives no interval."
+    few = f"; of fewer than {FEW} people they are too narrow" if len(judged.people) < FEW else ""
+    return f"Intervals: 95 %, bootstrap over people{few}."
 
 
 def number(value: float) -> str:

@@ -70,10 +70,22 @@ def cross_validated(
     if some:
         text = "; ".join(leak.words() for leak in some)
         warnings.warn(NumjazWarning(f"the test leaks, as was asked for: in a fold {text}"), stacklevel=2)
+    _tell_unlearned(np.asarray(labels), folds)
     said = [predicted(train(model, fold.train, k), x, fold.test) for k, fold in enumerate(folds)]
     rows = np.concatenate([fold.test for fold in folds])
     everything = np.concatenate(said)
     return judgement(everything, np.asarray(labels)[rows], about.person[rows], named(model, everything.shape[1]))
+
+
+def _tell_unlearned(labels: NDArray[Any], folds: Sequence[Fold]) -> None:
+    """Warn of folds that judge a class of which they have nothing to learn from: it cannot be told there."""
+    if labels.dtype.kind not in "iu":
+        raise NumjazError(f"labels are classes by number, not {labels.dtype}")
+    lacking = [len(np.setdiff1d(labels[fold.test], labels[fold.train])) for fold in folds]
+    if any(lacking):
+        some = f"{sum(map(bool, lacking))} of {len(folds)} folds"
+        text = f"{some} judge a class of which they have no window to train on"
+        warnings.warn(NumjazWarning(text), stacklevel=3)
 
 
 @dataclass(frozen=True, eq=False)

@@ -139,5 +139,5 @@ class Recipe:
         if isinstance(given.get("frozen"), list):
             given["frozen"] = tuple(given["frozen"])
         if isinstance(given.get("augmentation"), Mapping):
-            given["augmentation"] = Augmentation(**given["augmentation"])
+            given["augmentation"] = Augmentation.from_plain(given["augmentation"])
         return cls(**given)

@@ -51,6 +51,7 @@ def record_of(
     *,
     command: Sequence[str],
     recordings: Mapping[str, str],
+    beside: Mapping[str, str],
     people: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     """A training as plain values: enough to do it again.
@@ -67,6 +68,8 @@ def record_of(
         What `numjaz` was called with.
     recordings : mapping of str to str
         Each recording's name and SHA-256.
+    beside : mapping of str to str
+        The same of what was joined to them: a gyroscope's recordings, gravity's.
     people : mapping of str to sequence of str
         Who was trained on, who was for validation, who was kept apart.
     """
@@ -76,6 +79,7 @@ def record_of(
         "format": FORMAT,
         "command": list(command),
         "recordings": dict(recordings),
+        **({"beside": dict(beside)} if beside else {}),
         "windows": store.shape[0],
         "windows_sha256": store.sha256,
         "classes": list(model.classes or ()),
@@ -135,7 +139,8 @@ def _training(model: Model, record: Mapping[str, Any]) -> list[str]:
     lines = ["## Data and training", ""]
     data = model.provenance.get("data", {})
     lines += [f"- {what}: {data[key]}." for key, what in (("citation", "Data"), ("licence", "Licence")) if key in data]
-    lines += [f"- Recording: `{name}`, SHA-256 `{digest}`." for name, digest in record["recordings"].items()]
+    for kind, what in (("recordings", "Recording"), ("beside", "Beside it")):
+        lines += [f"- {what}: `{name}`, SHA-256 `{digest}`." for name, digest in record.get(kind, {}).items()]
     for kind, what in (
         ("trained", "Trained on"),
         ("validation", "Watched while training"),

@@ -126,7 +126,7 @@ def _dealt(number: NDArray[Any], many: int, what: str, folds: int | None, seed: 
     """Things 0 to ``many`` dealt out to folds; of each fold which rows, whose things ``number`` tells, are in it."""
     count = many if folds is None else folds
     if not 2 <= count <= many:
-        raise NumjazError(f"{count} folds of {many} {what}: there are at least 2 folds, and no more than {what}")
+        raise NumjazError(f"{many} {what} in {count} fold(s): there are at least 2 folds, and no more than {what}")
     order = np.arange(many) if folds is None else np.random.default_rng(seed).permutation(many)
     fold = np.empty(many, np.int64)
     fold[order] = np.arange(many) % count
