@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import product
-from pathlib import Path
 
 import keras
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "weights" / "training"))
 from keras_jazbat import jazbat
 
 GRID = [

@@ -51,6 +51,8 @@ class Protocol:
         self._apart = split.people["apart"] or None
         self._folds: list[Fold] | None = None
         if self.split == "random":
+            if args.validation is not None:
+                raise NumjazError("--judge random goes without --validation: it deals out windows, whoever they are of")
             if len(set(about.person.tolist())) < 2:
                 raise NumjazError("--judge random: the honest figure needs a second person")
             return

@@ -112,7 +112,7 @@ def installed(engine: str) -> int:
         places.add(Path(next(iter(shipped_models().values()))).parent)
     places |= {place.with_name(f"{place.name}.libs") for place in places}
     found = {f for place in places for f in ([place] if place.is_file() else place.rglob("*"))}
-    beside = {"__pycache__", "originals", "training"}  # compiled again anywhere; not in the wheel
+    beside = {"__pycache__", "training"}  # compiled again anywhere; not in the wheel
     return sum(f.stat().st_size for f in found if f.is_file() and not beside & set(f.parts))
 
 

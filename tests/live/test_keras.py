@@ -17,7 +17,7 @@ from keras_oracle import GRID, compute_in, every_output, network  # noqa: E402
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # the frameworks' own
 ]
-ORIGINALS = sorted((Path(__file__).parents[2] / "weights" / "originals").glob("*-activity.keras"))
+TRAINED = sorted((Path(__file__).parents[1] / "fixtures" / "keras-trained").glob("*-activity.keras"))
 KERAS_2 = keras.__version__.startswith("2.")
 
 
@@ -182,7 +182,7 @@ def test_layers_of_awkward_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(KERAS_2, reason="the shipped networks were written by Keras 3, whose archives Keras 2 cannot open")
-@pytest.mark.parametrize("path", ORIGINALS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", TRAINED, ids=lambda p: p.stem)
 def test_the_trained_networks(path: Path) -> None:
     """On a simulated walk and on noise, in float64 every node; in float32 the probabilities.
 

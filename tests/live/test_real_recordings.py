@@ -101,7 +101,7 @@ def test_the_figures_of_a_card_come_from_its_command(card: Path, capsys: pytest.
     assert main([*command.replace("$NUMJAZ_DATA", str(DATA)).split(), "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     low, high = figures["accuracy_interval"]
-    assert f"**accuracy {figures['accuracy']:.3f}** [{low:.3f}, {high:.3f}]" in text
+    assert f"**accuracy {figures['accuracy']:.3f} [{low:.3f}, {high:.3f}]**" in text
     for person, p in figures["per_person"].items():
         assert f"| {person} | {p['windows']} | {p['accuracy']:.3f} | {p['macro_f1']:.3f} |" in text
     for (name, r), row in zip(figures["recall"].items(), figures["confusion"], strict=True):

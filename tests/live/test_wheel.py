@@ -19,7 +19,7 @@ def test_the_wheel(tmp_path: Path) -> None:
     assert "numjaz/py.typed" in names
     assert {Path(n).name for n in names if n.startswith("numjaz/weights/")} == {
         "__init__.py",
-        *(path.name for pattern in ("*.h5", "*.md") for path in (ROOT / "weights").glob(pattern)),
+        *(path.name for pattern in ("*.h5", "*.json", "*.md") for path in (ROOT / "weights").glob(pattern)),
     }
     assert not [n for n in names if ".keras" in n or n.startswith(("numjaz/weights/training", "tests"))]
     assert wheel.stat().st_size < 1_000_000

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent / "weights" / "training"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 from inputs import LENGTH, frequencies
 from keras_jazbat import jazbat
 from steps import variables

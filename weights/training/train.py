@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from recipes import BATCH, EPOCHS, KEPT_APART, LEARNING_RATE, RECIPES, SEED, Recipe, data_folder
+from recipes import BATCH, EPOCHS, KEPT_APART, LEARNING_RATE, LIMITS, RECIPES, SEED, Recipe, data_folder
 
 from numjaz.cli import main as numjaz
 
@@ -58,8 +58,20 @@ def main() -> None:
     code = numjaz([*command(args.name, recipe, args.epochs), "--resume"])
     if code:
         raise SystemExit(code)
-    for suffix in (".h5", ".json", ".md"):
+    card = finished(args.name, Path(f"{args.name}.md").read_text(encoding="utf-8"))
+    for suffix in (".h5", ".json"):
         shutil.copyfile(f"{args.name}{suffix}", out / f"{args.name}{suffix}")
+    (out / f"{args.name}.md").write_text(card, encoding="utf-8")
+
+
+def finished(name: str, card: str) -> str:
+    """A shipped network's card: its commands find the recordings, and it ends in what the network is not for."""
+    command = next(line for line in card.splitlines() if line.startswith("Reproduce: "))
+    shown = command.replace("wisdm2019_", "$NUMJAZ_DATA/wisdm2019_").replace(f"-m {name}.h5", f"-m {name}")
+    trained = f"- Training: `python weights/training/train.py {name}`"
+    before = next(line for line in card.splitlines() if line.startswith("- Command: "))
+    card = card.replace(command, shown).replace(before, f"{before}\n{trained}")
+    return f"{card}\n## Limits\n\n{LIMITS[name.split('-')[1]]}\n"
 
 
 if __name__ == "__main__":
