@@ -15,7 +15,7 @@ from numjaz.learn.record import weights_sha256
 
 SHIPPED = shipped_models()
 NAMES = ("jazbat-phone-1d-activity", "jazbat-watch-1d-activity", "jazbat-watch-3d-activity")
-TRAINED_BY_KERAS = sorted((Path(__file__).parent / "fixtures" / "keras-trained").glob("*.keras"))
+TRAINED_BY_KERAS = sorted((Path(__file__).parent / "fixtures" / "trained").glob("*.keras"))
 
 
 def record_of(name: str) -> dict[str, Any]:

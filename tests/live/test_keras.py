@@ -17,7 +17,7 @@ from keras_oracle import GRID, compute_in, every_output, network  # noqa: E402
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # the frameworks' own
 ]
-TRAINED = sorted((Path(__file__).parents[1] / "fixtures" / "keras-trained").glob("*-activity.keras"))
+TRAINED = sorted((Path(__file__).parents[1] / "fixtures" / "trained").glob("*-activity.keras"))
 KERAS_2 = keras.__version__.startswith("2.")
 
 

@@ -118,7 +118,7 @@ def test_a_shipped_network(framework: str, modules: tuple[str, ...], capsys: Cap
 
 def test_what_keras_trained_in_its_own_file(capsys: Capture) -> None:
     needs("keras")
-    for path in sorted((ROOT / "tests" / "fixtures" / "keras-trained").glob("*.keras")):
+    for path in sorted((ROOT / "tests" / "fixtures" / "trained").glob("*.keras")):
         assert main(["check", str(path), "--with", "keras"]) == 0
         assert capsys.readouterr().out.splitlines()[-1] == "the two agree: rounding explains every difference"
 
@@ -227,7 +227,7 @@ def test_weights_in_double_precision(framework: str, tmp_path: Path, capsys: Cap
 def test_weights_alone_are_read_by_keras_itself(tmp_path: Path, capsys: Capture) -> None:
     """Keras reads its weights file, where the architecture is a file of its own; else it has the twin."""
     needs("keras")
-    original = str(ROOT / "tests" / "fixtures" / "keras-trained" / "jazbat-watch-1d-activity.keras")
+    original = str(ROOT / "tests" / "fixtures" / "trained" / "jazbat-watch-1d-activity.keras")
     weights = str(tmp_path / "w.weights.h5")
     somewhere_else(
         "import sys, keras; keras.models.load_model(sys.argv[1], compile=False).save_weights(sys.argv[2])",
