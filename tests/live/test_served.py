@@ -295,7 +295,7 @@ def test_the_readme_in_frameworks(line: str, monkeypatch: pytest.MonkeyPatch, ca
 def test_the_readme_with_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     needs("keras")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "weights").symlink_to(ROOT / "weights")
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
     (script,) = readme("python")
     somewhere_else(script)
     section = (ROOT / "README.md").read_text(encoding="utf-8")
