@@ -81,10 +81,9 @@ def _tell_unlearned(labels: NDArray[Any], folds: Sequence[Fold]) -> None:
     """Warn of folds that judge a class of which they have nothing to learn from: it cannot be told there."""
     if labels.dtype.kind not in "iu":
         raise NumjazError(f"labels are classes by number, not {labels.dtype}")
-    lacking = [len(np.setdiff1d(labels[fold.test], labels[fold.train])) for fold in folds]
-    if any(lacking):
-        some = f"{sum(map(bool, lacking))} of {len(folds)} folds"
-        text = f"{some} judge a class of which they have no window to train on"
+    lacking = sum(not np.isin(labels[fold.test], labels[fold.train]).all() for fold in folds)
+    if lacking:
+        text = f"{lacking} of {len(folds)} folds judge a class of which they have no window to train on"
         warnings.warn(NumjazWarning(text), stacklevel=3)
 
 
