@@ -31,11 +31,16 @@ class Recipe:
     letters: str
     rate_hz: float | None  # of the rows that carry no timestamps; None leaves them out
     gyro: str | None = None  # the gyroscope's recordings
+    lacking: tuple[str, ...] = ()  # of those kept apart, who have no window of this kind
     options: tuple[str, ...] = ()  # of numjaz's trainer, beside the common ones
 
     @property
     def classes(self) -> list[str]:
         return [ACTIVITIES[letter] for letter in self.letters]
+
+    @property
+    def apart(self) -> list[str]:
+        return [person for person in KEPT_APART if person not in self.lacking]
 
 
 LIMITS = {
@@ -98,6 +103,7 @@ RECIPES = {
         letters="".join(ACTIVITIES),
         rate_hz=20.0,
         gyro="wisdm2019_watch_gyro.h5",
+        lacking=("1640",),  # whose gyroscope is not in the recordings
         options=TURNED,
     ),
 }

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from recipes import BATCH, EPOCHS, KEPT_APART, LEARNING_RATE, LIMITS, RECIPES, SEED, Recipe, data_folder
+from recipes import BATCH, EPOCHS, LEARNING_RATE, LIMITS, RECIPES, SEED, Recipe, data_folder
 
 from numjaz.cli import main as numjaz
 
@@ -31,7 +31,7 @@ def command(name: str, recipe: Recipe, epochs: int) -> list[str]:
     """What `numjaz` is called with."""
     contract = recipe.contract
     words = ["train", recipe.file, "--features", str(len(contract.features)), "--placement", contract.placement]
-    words += ["--classes", ",".join(recipe.classes), "--apart", ",".join(KEPT_APART)]
+    words += ["--classes", ",".join(recipe.classes), "--apart", ",".join(recipe.apart)]
     words += ["--epochs", str(epochs), "--batch", str(BATCH), "--learning-rate", f"{LEARNING_RATE:g}"]
     words += ["--schedule", "cosine", "--seed", str(SEED), *recipe.options]
     words += ["--rate", f"{recipe.rate_hz:g}"] if recipe.rate_hz is not None else []
