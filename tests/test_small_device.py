@@ -15,8 +15,7 @@ from numjaz.engine.exporting import export
 
 ROOT = Path(numjaz.__file__).parent.parent
 NAME = "jazbat-watch-1d-activity"
-# Of memory that a process may have had; NumPy alone has 25. An emulator keeps what it translates, too.
-MIB = 160 if "NUMJAZ_EMULATED" in os.environ else 64
+MIB = 64  # of memory that a process may have had; NumPy alone has 25
 
 # What no program on such a device may do: write, or look for a home.
 GUARD = """
@@ -35,6 +34,8 @@ if sys.platform == "linux":
 else:
     print(0)
 """
+if "NUMJAZ_EMULATED" in os.environ:  # the peak is of the emulator as well: what is held at the end, without it
+    PEAK = f"import runpy\nrunpy.run_path({str(Path(__file__).parent / 'arm' / 'resident.py')!r})\n"
 LISTENS = """
 samples = np.random.default_rng(0).normal(size=(3000, 3)) + [0, 0, 9.81]
 verdicts = [v for k in range(0, 3000, 40) for v in stream.push(samples[k : k + 40])]
