@@ -24,13 +24,14 @@ import numjaz
 from numjaz.architectures import BUILDERS
 from numjaz.cli import main as command
 from numjaz.doors.output import whole
+from numjaz.formats.shipped import shipped_models
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent / "tests"))
 from numjaz_networks import TORCH  # noqa: E402 - the networks of the weight files stand beside their tests
 
 RIVALS = "onnxruntime,litert,torch,keras,numjaz-file,numjaz-h5,numjaz-reference"
-SHIPPED = ("jazbat-watch-1d-activity", "jazbat-watch-3d-activity", "jazbat-phone-1d-activity")
+SHIPPED = shipped_models()
 SECONDS = 0.2  # that a figure takes in each round
 
 Run = Callable[[], int]  # computes, and says how many windows

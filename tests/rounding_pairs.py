@@ -27,9 +27,10 @@ import numjaz
 from numjaz import Model, NumjazError
 from numjaz.compare.divergence import compare, excite
 from numjaz.compare.runs import Run
+from numjaz.formats.shipped import shipped_models
 from numjaz.layers import Layer
 
-SHIPPED = ("jazbat-watch-1d-activity", "jazbat-watch-3d-activity", "jazbat-phone-1d-activity")
+SHIPPED = shipped_models()
 BATCHES = (1, 2, 8, 24, 3, 64, 5, 256)
 FAMILIES = {
     "recurrences": ("GRU", "LSTM", "SimpleRNN", "Bidirectional"),

@@ -14,7 +14,12 @@ from numjaz.formats.shipped import shipped_models
 from numjaz.learn.record import weights_sha256
 
 SHIPPED = shipped_models()
-NAMES = ("jazbat-phone-1d-activity", "jazbat-watch-1d-activity", "jazbat-watch-3d-activity")
+NAMES = (
+    "jazbat-phone-1d-activity",
+    "jazbat-phone-3d-activity",
+    "jazbat-watch-1d-activity",
+    "jazbat-watch-3d-activity",
+)
 TRAINED_BY_KERAS = sorted((Path(__file__).parent / "fixtures" / "trained").glob("*.keras"))
 
 

@@ -13,12 +13,13 @@ from without_frameworks import checked
 import numjaz
 from numjaz import NumjazError
 from numjaz.compare.divergence import excite
+from numjaz.formats.shipped import shipped_models
 
 keras = pytest.importorskip("keras")
 from numjaz.frameworks import record  # noqa: E402
 from numjaz.frameworks.keras import keras_model  # noqa: E402
 
-SHIPPED = ("jazbat-watch-1d-activity", "jazbat-watch-3d-activity", "jazbat-phone-1d-activity")
+SHIPPED = shipped_models()
 pytestmark = pytest.mark.filterwarnings("ignore")  # Keras's own
 
 

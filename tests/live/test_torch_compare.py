@@ -12,11 +12,12 @@ from counting_networks import NETWORKS, random_network
 import numjaz
 from numjaz.compare.divergence import compare, excite
 from numjaz.compare.runs import Run
+from numjaz.formats.shipped import shipped_models
 
 torch = pytest.importorskip("torch")
 from numjaz.frameworks.torch import torch_module  # noqa: E402
 
-SHIPPED = ("jazbat-watch-1d-activity", "jazbat-watch-3d-activity", "jazbat-phone-1d-activity")
+SHIPPED = shipped_models()
 
 
 def torch_run(model: numjaz.Model, x: dict[str, np.ndarray]) -> Run:
