@@ -15,6 +15,7 @@ import numjaz
 MEASURED = Path(__file__).parent / "measured.py"
 EMULATED = "NUMJAZ_EMULATED" in os.environ
 MEGABYTES = 400.0 if EMULATED else 100.0  # with the emulator's own
+HANGS = 600.0 if EMULATED else 60.0  # seconds after which nothing is waited for
 
 
 def run(*command: str) -> dict[str, object]:
@@ -27,7 +28,7 @@ def measured(*arguments: str) -> dict[str, object]:
     root = str(Path(numjaz.__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     argv = [sys.executable, "-I", "-S", str(MEASURED), sys.executable, *arguments]
-    ended = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=60, check=True)
+    ended = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=HANGS, check=True)
     return json.loads(ended.stdout)
 
 
