@@ -334,5 +334,20 @@ class Overwriting(of.Dense):
 def test_a_backward_pass_leaves_what_it_is_given() -> None:
     with pytest.raises(NumjazError, match="writes over derivative 0"):
         check_grads(Overwriting(3), ((4,),))
-    with pytest.raises(NumjazError, match="batch must be 1"):
-        check_grads(of.Dense(3), ((4,),), batch=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"batch": 0}, r"a batch of 1 or more windows, not Dense\(.* and 0"),
+        ({"layer": of.Dense}, "takes a layer"),
+        ({"inputs": []}, "Dense: input 0 is missing"),
+        ({"inputs": [np.ones((2, 5))]}, r"input 0 is float64 \(2, 5\); numbers \(2, 4\)"),
+        ({"params": {"kernel": np.ones((4, 3))}}, "array bias is missing"),
+        ({"params": {"kernel": np.ones((4, 3)), "bias": np.ones(2)}}, r"array bias is float64 \(2,\)"),
+        ({"params": {"kernel": np.ones((4, 3)), "bias": np.ones(3), "b": 1}}, "array b is not one of the layer"),
+    ],
+)
+def test_what_is_held_to_differences_is_looked_at(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(NumjazError, match=message):
+        check_grads(**{"layer": of.Dense(3), "shapes": ((4,),), **given})

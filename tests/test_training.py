@@ -248,6 +248,14 @@ def test_a_recipe_says_what_is_wrong(option: dict[str, Any]) -> None:
         Recipe(**option)
 
 
+def test_numbers_of_numpy_are_numbers() -> None:
+    """As a search over parameters draws them."""
+    drawn = Recipe(epochs=np.int64(3), learning_rate=np.float64(0.5), augmentation=Augmentation(jitter=np.float32(0.5)))  # type: ignore[arg-type]
+    assert drawn == Recipe(epochs=3, learning_rate=0.5, augmentation=Augmentation(jitter=0.5))
+    assert type(drawn.epochs) is int
+    assert type(drawn.learning_rate) is float
+
+
 def test_a_recipe_as_plain_values() -> None:
     import json
 

@@ -15,6 +15,14 @@ Kind = TypeVar("Kind", np.float32, np.float64)
 LIMITS = {"jitter": 1e30, "scaling": 1.0, "rotation_degrees": 180.0, "dropped": 0.999}
 
 
+def plain_numbers(made: Any) -> None:
+    """Turn those fields of a frozen dataclass that are NumPy's numbers, as a random search draws, into Python's."""
+    for each in fields(made):
+        value = getattr(made, each.name)
+        if isinstance(value, np.generic):
+            object.__setattr__(made, each.name, value.item())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
     """Random changes of windows, in this order; 0 leaves one out, and all are left out where nothing is given.
@@ -50,6 +58,7 @@ class Augmentation:
     dropped: float = 0.0
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         for name, limit in LIMITS.items():
             value = getattr(self, name)
             if type(value) not in (int, float) or not 0 <= value <= limit:

@@ -64,14 +64,20 @@ def check_grads(
     >>> from numjaz.layers import GRU
     >>> check_grads(GRU(4, return_state=True), ((10, 3),))
     """
+    if not isinstance(layer, Layer) or type(batch) is not int or batch < 1:
+        raise NumjazError(
+            f"check_grads: takes a layer and a batch of 1 or more windows, not {layer!r:.60} and {batch!r:.60}"
+        )
     rng, name = np.random.default_rng(seed), type(layer).__name__
-    if batch < 1:
-        raise NumjazError(f"check_grads: batch must be 1 or more windows, not {batch}")
     table = layer.parameters(shapes)
-    own = {n: _drawn(p, rng) for n, p in table.items()} if params is None else dict(params)
-    arrays = {f"array {n}": np.asarray(array, float) for n, array in own.items()}
+    own = {n: _drawn(p, rng) for n, p in table.items()} if params is None else params
     inputs = [rng.standard_normal((batch, *shape)) for shape in shapes] if inputs is None else inputs
-    arrays |= {f"input {k}": np.asarray(x, float) for k, x in enumerate(inputs)}
+    windows = np.shape(inputs[0])[:1] if len(inputs) else ()
+    stated = {f"array {n}": p.shape for n, p in table.items()}
+    stated |= {f"input {k}": (*windows, *shape) for k, shape in enumerate(shapes)}
+    arrays = _arrays(
+        name, {f"array {n}": a for n, a in own.items()} | {f"input {k}": x for k, x in enumerate(inputs)}, stated
+    )
     moved = [key for key in arrays if key.startswith("input ") or table[key.removeprefix("array ")].trainable]
 
     def made(arrays: Mapping[str, Array]) -> tuple[tuple[Array, ...], object]:
@@ -105,6 +111,18 @@ def check_grads(
             off = max(_off(loss, arrays, key, found[key], least, rng) for _ in range(DIRECTIONS))
             if not off <= tolerance:
                 raise NumjazError(f"{name}: the derivative by {key} is off by {off:.1g} of its norm")
+
+
+def _arrays(name: str, given: Mapping[str, Array], stated: Mapping[str, Shape]) -> dict[str, Array]:
+    """What is given, in float64, where it is what the layer states."""
+    if set(given) != set(stated):
+        wrong = sorted(set(given) ^ set(stated))[0]
+        raise NumjazError(f"{name}: {wrong} is {'missing' if wrong in stated else 'not one of the layer'}")
+    for key, shape in stated.items():
+        array = np.asarray(given[key])
+        if array.shape != tuple(shape) or array.dtype.kind not in "fiu":
+            raise NumjazError(f"{name}: {key} is {array.dtype} {array.shape}; numbers {tuple(shape)} are asked for")
+    return {key: np.asarray(array, float) for key, array in given.items()}
 
 
 def _drawn(parameter: Parameter, rng: np.random.Generator) -> Array:
