@@ -103,15 +103,6 @@ def refuse_without_out(args: argparse.Namespace) -> None:
                 raise NumjazError(f"--{name} goes with --out: --judge alone keeps no network")
 
 
-def names_of(paths: Sequence[str]) -> dict[str, str]:
-    """What recordings are called in records: their paths below the folder that holds them all."""
-    whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - a link is called what it is called
-    if len(set(whole)) < len(whole):
-        raise NumjazError("a recording is named twice; each is read once")
-    folder = os.path.commonpath([path.parent for path in whole])
-    return {path: each.relative_to(folder).as_posix() for path, each in zip(paths, whole, strict=True)}
-
-
 def read_store(
     args: argparse.Namespace, contract: Contract, classes: Sequence[str] | None, names: Mapping[str, str]
 ) -> Store:

@@ -186,6 +186,15 @@ def read_windows(args: argparse.Namespace, path: str, contract: Contract) -> Win
     return cut(args, _read(args, path, args.people.split(",") if args.people else None), contract)
 
 
+def names_of(paths: Sequence[str]) -> dict[str, str]:
+    """What recordings are called in records: their paths below the folder that holds them all."""
+    whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - a link is called what it is called
+    if len(set(whole)) < len(whole):
+        raise NumjazError("a recording is named twice; each is read once")
+    folder = os.path.commonpath([path.parent for path in whole])
+    return {path: each.relative_to(folder).as_posix() for path, each in zip(paths, whole, strict=True)}
+
+
 def read_each(args: argparse.Namespace) -> Iterator[tuple[str, Recording]]:
     """Every recording and its path; each of ``--people`` is in one of the recordings at least."""
     asked = args.people.split(",") if args.people else None

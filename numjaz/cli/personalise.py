@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from numjaz.cli.learning import add_recipe_options, names_of, output, read_store, recipe_of, shower
-from numjaz.cli.options import DEFAULT_MODEL, add_model_options, add_recording_options, chosen_model
+from numjaz.cli.learning import add_recipe_options, output, read_store, recipe_of, shower
+from numjaz.cli.options import DEFAULT_MODEL, add_model_options, add_recording_options, chosen_model, names_of
 from numjaz.cli.output import json_line, note
 from numjaz.errors import NumjazError
 from numjaz.learn.heads import body_of, with_statistics_of

@@ -14,8 +14,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from numjaz.cli.learning import names_of
-from numjaz.cli.options import DEFAULT_MODEL, add_model_options, add_recording_options, chosen_model, cut, read_each
+from numjaz.cli.options import (
+    DEFAULT_MODEL,
+    add_model_options,
+    add_recording_options,
+    chosen_model,
+    cut,
+    names_of,
+    read_each,
+)
 from numjaz.cli.output import check_page, json_line, note, shown, write_page
 from numjaz.contract import Contract
 from numjaz.errors import NumjazError

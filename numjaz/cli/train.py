@@ -19,13 +19,12 @@ from numjaz.cli.learning import (
     add_recipe_options,
     add_watched_options,
     fitted,
-    names_of,
     output,
     read_store,
     recipe_of,
     refuse_without_out,
 )
-from numjaz.cli.options import Parser, add_recording_options, parsed_builder
+from numjaz.cli.options import Parser, add_recording_options, names_of, parsed_builder
 from numjaz.cli.output import json_line
 from numjaz.cli.parts import Parts, listed, parts
 from numjaz.contract import CHANNELS, MAGNITUDES, Contract

@@ -19,13 +19,12 @@ from numjaz.cli.learning import (
     add_recipe_options,
     add_watched_options,
     fitted,
-    names_of,
     output,
     read_store,
     recipe_of,
     refuse_without_out,
 )
-from numjaz.cli.options import add_file_options, add_recording_options, load_file
+from numjaz.cli.options import add_file_options, add_recording_options, load_file, names_of
 from numjaz.cli.output import json_line, note
 from numjaz.cli.parts import listed, parts
 from numjaz.errors import NumjazError
@@ -71,7 +70,8 @@ def execute(args: argparse.Namespace) -> int:
     recordings = hashes(names)
     store = read_store(args, contract, listed(args.classes, "--classes") or None, names)
     begin = with_classes(source, store.classes, args.seed).derive(contract=contract, golden=None)
-    frozen = body_of(begin) if args.freeze == "body" else tuple(listed(args.freeze, "--freeze"))
+    named = listed(args.freeze, "--freeze")
+    frozen = tuple(node for name in named for node in (body_of(begin) if name == "body" else (name,)))
     recipe, about = recipe_of(args, frozen=frozen), store.about
     said: dict[str, Any] = {}
     split = parts(store, about, args.apart, args.validation, recipe.seed)

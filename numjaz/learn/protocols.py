@@ -62,25 +62,25 @@ def cross_validated(
     NumjazError
         For a leak, before anything is trained.
     """
-    folds = list(folds)
+    folds, labels = list(folds), np.asarray(labels)
     if not folds:
         raise NumjazError("there is no fold to train for")
+    if labels.dtype.kind not in "iu":
+        raise NumjazError(f"labels are classes by number, not {labels.dtype}")
     asked_for = [refuse_leaks(fold, about, allow, statistics_rows) for fold in folds]
     some = next((found for found in asked_for if found), [])  # of one fold: the others' are of its kind
     if some:
         text = "; ".join(leak.words() for leak in some)
         warnings.warn(NumjazWarning(f"the test leaks, as was asked for: in a fold {text}"), stacklevel=2)
-    _tell_unlearned(np.asarray(labels), folds)
+    _tell_unlearned(labels, folds)
     said = [predicted(train(model, fold.train, k), x, fold.test) for k, fold in enumerate(folds)]
     rows = np.concatenate([fold.test for fold in folds])
     everything = np.concatenate(said)
-    return judgement(everything, np.asarray(labels)[rows], about.person[rows], named(model, everything.shape[1]))
+    return judgement(everything, labels[rows], about.person[rows], named(model, everything.shape[1]))
 
 
 def _tell_unlearned(labels: NDArray[Any], folds: Sequence[Fold]) -> None:
     """Warn of folds that judge a class of which they have nothing to learn from: it cannot be told there."""
-    if labels.dtype.kind not in "iu":
-        raise NumjazError(f"labels are classes by number, not {labels.dtype}")
     lacking = sum(not np.isin(labels[fold.test], labels[fold.train]).all() for fold in folds)
     if lacking:
         text = f"{lacking} of {len(folds)} folds judge a class of which they have no window to train on"
