@@ -57,7 +57,7 @@ inside() {
 # What an emulator takes too long for: what is done at a desk, the largest network, blocks that are filled up for a few
 # windows, and hostile files that are refused before NumPy sees them.
 networks=tests/test_engine.py::TestNetworks
-left_out=(-k 'not cnn-bigru' --deselect=tests/test_{audit,bench,compare,diagnosis,fitting,isolated,sides}.py
+left_out=(-k 'not cnn-bigru' --deselect=tests/test_{audit,bench,claims_files,compare,diagnosis,fitting,isolated,sides}.py
   --deselect=tests/test_{classifier,judging,metrics,other_training,pictures,plot,store,training_page}.py
   --deselect=$networks::test_bits_do_not_depend_on_how_windows_are_split'['{16,64}
   --deselect=$networks::test_it_says_what_it_does'[64'
