@@ -1,4 +1,4 @@
-"""Neural networks for wearable sensors, run, counted and checked in plain NumPy."""
+"""Neural networks for wearable sensors, run, counted, checked and trained in plain NumPy."""
 
 import sys
 from types import ModuleType
