@@ -57,7 +57,7 @@ def test_the_random_split_shows_both_figures(capsys: Capture) -> None:
 def test_transfer(capsys: Capture) -> None:
     ended(capsys, "train", *FILES[:3], *QUICK, "--out", "source.h5")
     transfer = ["transfer", "source.h5", *FILES[2:5], "--classes", "sitting,walking", *SHORT, "--out", "net.h5"]
-    said = told(capsys, *transfer, "--freeze", "body", "--apart", "eve")
+    said = told(capsys, *transfer, "--freeze", "body,norm", "--apart", "eve")
     source, model = numjaz.load("source.h5"), numjaz.load("net.h5")
     assert model.classes == ("sitting", "walking")
     for name, array in source.parameters.items():

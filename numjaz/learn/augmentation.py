@@ -15,12 +15,15 @@ Kind = TypeVar("Kind", np.float32, np.float64)
 LIMITS = {"jitter": 1e30, "scaling": 1.0, "rotation_degrees": 180.0, "dropped": 0.999}
 
 
-def plain_numbers(made: Any) -> None:
-    """Turn those fields of a frozen dataclass that are NumPy's numbers, as a random search draws, into Python's."""
+def plain(value: Any) -> Any:
+    """A number of NumPy's, as a search over parameters draws, as Python's; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def plain_fields(made: Any) -> None:
+    """Make the fields of a frozen dataclass `plain`."""
     for each in fields(made):
-        value = getattr(made, each.name)
-        if isinstance(value, np.generic):
-            object.__setattr__(made, each.name, value.item())
+        object.__setattr__(made, each.name, plain(getattr(made, each.name)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,7 @@ class Augmentation:
     dropped: float = 0.0
 
     def __post_init__(self) -> None:
-        plain_numbers(self)
+        plain_fields(self)
         for name, limit in LIMITS.items():
             value = getattr(self, name)
             if type(value) not in (int, float) or not 0 <= value <= limit:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from numjaz.architectures import jazbat
 from numjaz.errors import NumjazError, NumjazWarning
 from numjaz.layers import Array
-from numjaz.learn.augmentation import Augmentation
+from numjaz.learn.augmentation import Augmentation, plain
 from numjaz.learn.heads import with_statistics_of
 from numjaz.learn.recipe import Recipe
 from numjaz.learn.sampling import order
@@ -157,7 +157,7 @@ class JazbatClassifier:
         classes, numbers = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
             raise InputError(f"y holds one class, {classes.tolist()[0]!r:.60}; a classifier needs two or more")
-        given = {name: _plain(value) for name, value in self.get_params().items()}
+        given = {name: plain(value) for name, value in self.get_params().items()}
         seed = _seed(given.pop("random_state"))
         architecture = {name: given.pop(name) for name in ARCHITECTURE}
         augmentation = given.pop("augmentation") or Augmentation()
@@ -224,11 +224,6 @@ class JazbatClassifier:
         request = MetadataRequest(owner=self)
         request.fit.add_request(param="groups", alias=True)
         return request
-
-
-def _plain(value: Any) -> Any:
-    """A number of NumPy's, as a grid of them gives, as Python's."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _seed(random_state: Any) -> int:

@@ -118,11 +118,13 @@ def _arrays(name: str, given: Mapping[str, Array], stated: Mapping[str, Shape]) 
     if set(given) != set(stated):
         wrong = sorted(set(given) ^ set(stated))[0]
         raise NumjazError(f"{name}: {wrong} is {'missing' if wrong in stated else 'not one of the layer'}")
-    for key, shape in stated.items():
-        array = np.asarray(given[key])
-        if array.shape != tuple(shape) or array.dtype.kind not in "fiu":
-            raise NumjazError(f"{name}: {key} is {array.dtype} {array.shape}; numbers {tuple(shape)} are asked for")
-    return {key: np.asarray(array, float) for key, array in given.items()}
+    arrays = {key: np.asarray(array) for key, array in given.items()}
+    for key, array in arrays.items():
+        if array.shape != tuple(stated[key]) or array.dtype.kind not in "fiu":
+            raise NumjazError(
+                f"{name}: {key} is {array.dtype} {array.shape}; numbers {tuple(stated[key])} are asked for"
+            )
+    return {key: array.astype(float, copy=False) for key, array in arrays.items()}
 
 
 def _drawn(parameter: Parameter, rng: np.random.Generator) -> Array:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from numjaz.errors import NumjazError
-from numjaz.learn.augmentation import Augmentation, plain_numbers
+from numjaz.learn.augmentation import Augmentation, plain_fields
 from numjaz.learn.sampling import SAMPLINGS
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -94,7 +94,7 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        plain_numbers(self)
+        plain_fields(self)
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise NumjazError(f"recipe: {name} is one of {', '.join(choices)}, not {getattr(self, name)!r:.60}")
